@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from vispro_gym.datasets import DatasetError, open_dataset
+from vispro_gym.datasets.clevr import answer_text
+
+SCENE: dict[str, Any] = {
+    "image_filename": "CLEVR_val_000003.png", "image_index": 3, "split": "val",
+    "objects": [
+        {"shape": "cube", "size": "large", "color": "red", "material": "metal", "pixel_coords": [100, 150, 10.0]},
+        {"shape": "sphere", "size": "small", "color": "blue", "material": "rubber", "pixel_coords": [475, 5, 8.0]},
+    ],
+    "relationships": {"left": [[], [0]], "right": [[1], []], "front": [[1], []], "behind": [[], [0]]},
+}  # fmt: skip
+QUESTION: dict[str, Any] = {
+    "question_index": 12, "question_family_index": 4, "image_filename": "CLEVR_val_000003.png", "image_index": 3, "split": "val",
+    "question": "How many things are there?", "answer": 2,
+    "program": [{"function": "scene", "inputs": [], "value_inputs": []}, {"function": "count", "inputs": [0], "value_inputs": []}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("images/val", "scenes", "questions"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "scenes" / "CLEVR_val_scenes.json").write_text(json.dumps({"scenes": [SCENE]}))
+    (tmp_path / "questions" / "CLEVR_val_questions.json").write_text(json.dumps({"questions": [QUESTION]}))
+    Image.new("RGB", (480, 320)).save(tmp_path / "images" / "val" / "CLEVR_val_000003.png")
+    return tmp_path
+
+
+def test_a_sample(folder: Path) -> None:
+    dataset = open_dataset("CLEVR", folder, "val")
+    assert dataset.sample_ids == ["12"]
+    sample = dataset[0]
+    assert (sample.query, sample.target, sample.fields) == (
+        "How many things are there?",
+        "2",
+        {"family": "4", "function": "count"},
+    )
+    scene = sample.images[0].scene
+    assert scene is not None
+    cube, sphere = scene.objects["0"], scene.objects["1"]
+    assert (cube.name, cube.attributes, cube.depth) == ("cube", ("large", "red", "metal"), 10.0)
+    assert cube.box == (56, 106, 144, 194), "0.7 * 622 / 10 pixels to each side of the centre"
+    assert sphere.box == (448, 0, 480, 32), "cut at the picture's edges"
+    assert cube.relations == (("to the left of", "1"), ("behind", "1"))
+    assert sphere.relations == (("to the right of", "0"), ("in front of", "0"))
+
+
+def test_the_folder_may_be_the_one_above(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    above = tmp_path_factory.mktemp("above")
+    shutil.copytree(folder, above / "CLEVR_v1.0")
+    assert len(open_dataset("CLEVR", above, "val")) == 1
+
+
+@pytest.mark.parametrize(("answer", "text"), [(True, "yes"), (False, "no"), (3, "3"), ("metal", "metal"), ("yes", "yes")])
+def test_answers_of_both_forms(answer: Any, text: str) -> None:
+    assert answer_text(answer) == text
+
+
+def test_unknown_split_and_split_without_answers(folder: Path) -> None:
+    with pytest.raises(
+        DatasetError,
+        match=r"CLEVR has no split 'tset' in .*Expected questions/CLEVR_tset_questions.json.*found there: val",
+    ):
+        open_dataset("CLEVR", folder, "tset")
+    record = {key: value for key, value in QUESTION.items() if key != "answer"}
+    (folder / "questions" / "CLEVR_test_questions.json").write_text(json.dumps({"questions": [record]}))
+    with pytest.raises(DatasetError, match="CLEVR split 'test' has no answers"):
+        open_dataset("CLEVR", folder, "test")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"questions": [', "is damaged or cut short"),
+        ("[]", "Expected an object with the key 'questions'"),
+        ('{"info": {}}', "has no key 'questions'"),
+        ('{"questions": []}', "holds no questions"),
+        (json.dumps({"questions": [QUESTION, QUESTION]}), "has question_index 12 twice"),
+    ],
+)
+def test_damaged_files(folder: Path, content: str, message: str) -> None:
+    (folder / "questions" / "CLEVR_val_questions.json").write_text(content)
+    with pytest.raises(DatasetError, match=rf"CLEVR_val_questions\.json.*{message}"):
+        open_dataset("CLEVR", folder, "val")
+
+
+def test_a_file_name_that_leads_out_is_refused(folder: Path) -> None:
+    record = QUESTION | {"image_filename": "../../secret.png"}
+    (folder / "questions" / "CLEVR_val_questions.json").write_text(json.dumps({"questions": [record]}))
+    with pytest.raises(DatasetError, match="Expected a plain file name"):
+        open_dataset("CLEVR", folder, "val")[0]
+
+
+def test_real_samples(realdata: Path) -> None:
+    dataset = open_dataset("CLEVR", realdata / "clevr", "train")
+    assert len(dataset) == 800
+    image = dataset[0].images[0]
+    assert image.image_id == "CLEVR_train_000005.png" and image.pixels().shape == (320, 480, 3)
+    assert open_dataset("CLEVR", realdata / "clevr", "val150", images="optional").sample_ids[0] == "0"

@@ -1,0 +1,131 @@
+"""Options, errors and details of the environment class, on a hand-made dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.scenes import NamePerception, write_gqa_folder
+from vispro_gym.datasets import DatasetError, open_dataset
+from vispro_gym.envs import VisualProgramEnv
+from vispro_gym.envs.visual_program import letterbox
+from vispro_gym.tasks import VisualQuestionAnswering
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_gqa_folder(tmp_path_factory.mktemp("gqa"))
+
+
+def make(folder: Path, **options: Any) -> Any:
+    return gym.make("VisProg-GQA-v0", data_dir=str(folder), **({"split": "val"} | options))
+
+
+def test_live_objects_can_be_passed(folder: Path) -> None:
+    perception = NamePerception()
+    env = VisualProgramEnv(open_dataset("GQA", folder, "val"), VisualQuestionAnswering(), perception=perception)
+    env.reset(options={"sample_id": "0007"})
+    _, reward, _, _, info = env.step("return bool_to_yesno(image.exists('cup'))")
+    assert (reward, info["perception_calls"], info["data"]) == (1.0, 1, "official")
+    assert perception.batches == [("detect", 1)]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (
+            {"split": "nope"},
+            DatasetError,
+            r"GQA has no split 'nope'.*nope_balanced_questions\.json.*Splits found there: val",
+        ),
+        ({"perception": "orakel"}, ValueError, r"perception='orakel' is unknown\. Expected one of: 'oracle'"),
+        ({"images": "maybe"}, ValueError, r"images='maybe' is unknown\. Expected one of: 'required', 'optional'"),
+        ({"image_size": 0}, ValueError, r"image_size=0 .*positive integer"),
+        ({"max_attempts": True}, ValueError, r"max_attempts=True .*positive integer"),
+        ({"task": "vqqa"}, ValueError, r"task='vqqa' is unknown\. Expected one of: vqa"),
+        ({"dataset": "GQQA"}, ValueError, r"Dataset 'GQQA' is unknown\. Expected one of: GQA, CLEVR"),
+        ({"imagesize": 3}, TypeError, r"unknown option 'imagesize'\. Expected some of: split, data_dir, images"),
+    ],
+)
+def test_bad_options(folder: Path, options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make(folder, **options)
+
+
+def test_an_unknown_render_mode(folder: Path) -> None:
+    with pytest.raises(ValueError, match=r"render_mode='video' is unknown. Expected one of: \['rgb_array', 'ansi'\]"):
+        VisualProgramEnv("GQA", "vqa", split="val", data_dir=folder, render_mode="video")
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(
+        DatasetError, match=r"data_dir is '.*nowhere', which does not exist\. Expected the root folder of the GQA data"
+    ):
+        make(tmp_path / "nowhere")
+
+
+def test_bad_reset_options(folder: Path) -> None:
+    env = make(folder)
+    with pytest.raises(ValueError, match="unknown reset option 'sampleid'. Expected: 'sample_id'"):
+        env.reset(options={"sampleid": "0007"})
+    with pytest.raises(DatasetError, match="GQA val has no sample 7. Expected one of its 2 sample ids, such as '0007'"):
+        env.reset(options={"sample_id": 7})
+
+
+def test_a_missing_picture_is_named_or_replaced(tmp_path: Path) -> None:
+    folder = write_gqa_folder(tmp_path, picture=False)
+    with pytest.raises(DatasetError, match=r"images[/\\]1\.jpg is missing.*images='optional'"):
+        make(folder).reset(seed=0)
+    env = make(folder, images="optional", render_mode="rgb_array")
+    observation, _ = env.reset(seed=0)
+    assert len(np.unique(observation["image"])) == 2, "a blank canvas between black bars"
+    assert env.render().shape == (80, 100, 3)
+    assert env.step("def execute_command(image):\n    return image.find('dog')")[4]["outcome"] == "wrong"
+
+
+def test_samples_without_annotations_are_left_out_for_the_oracle(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = write_gqa_folder(tmp_path)
+    questions = folder / "questions1.2" / "val_balanced_questions.json"
+    questions.write_text(questions.read_text().replace('"imageId": "1"', '"imageId": "2"', 1))
+    env = make(folder)
+    assert env.unwrapped.dataset.sample_ids == ["0008"]
+    assert "1 of 2 samples are left out" in caplog.text
+    (folder / "sceneGraphs" / "val_sceneGraphs.json").unlink()
+    with pytest.raises(DatasetError, match="has no scene annotations, which perception='oracle' answers from"):
+        make(folder)
+
+
+def test_order_of_calls(folder: Path) -> None:
+    env = VisualProgramEnv("GQA", "vqa", split="val", data_dir=folder, render_mode="ansi")
+    with pytest.raises(gym.error.ResetNeeded, match="before reset"):
+        env.step("x")
+    with pytest.raises(gym.error.ResetNeeded, match="before reset"):
+        env.render()
+    env.reset(seed=0)
+    with pytest.raises(TypeError, match="of type int. Expected a str"):
+        env.step(3)  # type: ignore[arg-type]
+
+
+def test_mini_data_says_what_it_is(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vispro_gym.datasets.errors._said", set())
+    gym.make("VisProg-CLEVR-v0")
+    gym.make("VisProg-CLEVR-v0")
+    assert caplog.text.count("CLEVR uses the generated mini data") == 1
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 40))
+def test_letterboxing_keeps_the_proportions(width: int, height: int, size: int) -> None:
+    image = np.full((height, width, 3), 255, np.uint8)
+    boxed = letterbox(image, size)
+    assert boxed.shape == (size, size, 3) and boxed.dtype == np.uint8
+    white = boxed[..., 0] == 255
+    fitted = (int(white.any(axis=0).sum()), int(white.any(axis=1).sum()))
+    assert max(fitted) == size
+    scale = size / max(width, height)
+    assert fitted == (max(1, round(width * scale)), max(1, round(height * scale)))

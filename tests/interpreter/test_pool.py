@@ -1,0 +1,280 @@
+"""The interpreter as a whole, with real worker processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from vispro_gym.interpreter.pool import Interpreter, shared_interpreter
+from vispro_gym.interpreter.types import Call, CallFailure, Limits, PatchAnswer, Program
+
+
+@pytest.fixture(scope="module")
+def interpreter() -> Iterator[Interpreter]:
+    interpreter = Interpreter(Limits(seconds=1.0))
+    yield interpreter
+    interpreter.close()
+
+
+def program(*lines: str, sizes: tuple[tuple[int, int], ...] = ((100, 80),)) -> Program:
+    return Program("def execute_command(image):\n" + "".join(f"    {line}\n" for line in lines), sizes)
+
+
+def handler(calls: Sequence[Call]) -> list[Any]:
+    replies: list[Any] = []
+    for call in calls:
+        match call.operation:
+            case "detect" | "relate":
+                replies.append([(10, 10, 30, 40), (50, 10, 60, 20)])
+            case "answer":
+                replies.append(CallFailure("cannot read that") if call.arguments == ("?",) else "red")
+            case "verify":
+                replies.append(True)
+            case "similarity":
+                replies.append([float(len(text)) for text in call.arguments[0]])
+            case "depth":
+                replies.append(float(call.box[0]))
+    return replies
+
+
+ANSWERS: dict[str, tuple[list[str], Any]] = {
+    "find": (["return len(image.find('cup'))"], 2),
+    "exists": (["return image.exists('cup')"], True),
+    "attributes": (["p = image.find('x')[0]", "return [p.left, p.lower, p.right, p.upper, p.width, p.height, p.area]"], [10, 10, 30, 40, 20, 30, 600]),
+    "centres": (["p = image.find('x')[0]", "return [p.horizontal_center, p.vertical_center]"], [20.0, 25.0]),
+    "whole": (["return ImagePatch(image)"], PatchAnswer(0, (0, 0, 100, 80))),
+    "part": (["return ImagePatch(image, 10, 20, 300, 40.7)"], PatchAnswer(0, (10, 20, 100, 40))),
+    "crop is absolute": (["return image.crop(20, 20, 90, 70).crop(30, 30, 95, 75)"], PatchAnswer(0, (30, 30, 90, 70))),
+    "query": (["return image.simple_query()"], "red"),
+    "verify": (["return image.verify_property('cup', 'red')"], True),
+    "best text": (["return image.best_text_match(['a', 'abc', 'xyz'])"], "abc"),
+    "best image": (["return best_image_match(image.find('x'), ['ab'], return_index=True)"], 0),
+    "best of nothing": (["return best_image_match([], ['ab']) is None"], True),
+    "key with a call": (["return max(image.find('x'), key=lambda p: p.compute_depth())"], PatchAnswer(0, (50, 10, 60, 20))),
+    "relation": (["return len(image.related('on', 'cup', role='object'))"], 2),
+    "overlap": (["a, b = image.find('x')", "return [a.overlaps_with(30, 40, 50, 60), a.overlaps_with(31, 0, 40, 5)]"], [True, False]),
+    "distance": (["a, b = image.find('x')", "return [distance(a, b), distance(a, a), distance(3, 5)]"], [20.0, -1.0, 2.0]),
+    "equality": (["a, b = image.find('x')", "return [a == image.find('x')[0], a == b, a in {b: 1}]"], [True, False, False]),
+    "isinstance": (["return isinstance(image, ImagePatch)"], True),
+    "yes and no": (["return bool_to_yesno(image.find('x')) + bool_to_yesno([])"], "yesno"),
+    "numbers": (["return [coerce_to_numeric(t) for t in ('1,200 cups', 'about two', '-3.5')]"], [1200.0, 2.0, -3.5]),
+    "perception in a generator": (["return [s for s in (p.simple_query('a') for p in image.find('x'))]"], ["red", "red"]),
+}  # fmt: skip
+
+
+def test_answers(interpreter: Interpreter) -> None:
+    executions = interpreter.run_batch([program(*lines) for lines, _ in ANSWERS.values()], handler)
+    got = dict(zip(ANSWERS, [(e.status, e.answer, e.error) for e in executions], strict=True))
+    assert got == {name: ("answered", expected, None) for name, (_, expected) in ANSWERS.items()}
+
+
+FAILURES: dict[str, tuple[list[str], str, str, int]] = {
+    "missing argument": (["return image.find()"], "runtime_error", "TypeError", 2),
+    "wrong argument": (["return image.find(3)"], "runtime_error", "TypeError", 2),
+    "empty crop": (["return image.crop(5, 5, 5, 9)"], "runtime_error", "ValueError", 2),
+    "index": (["x = 1", "return image.find('cup')[7]"], "runtime_error", "IndexError", 3),
+    "name": (["return image_pach"], "runtime_error", "NameError", 2),
+    "raised": (["raise ValueError('a\\nb')"], "runtime_error", "ValueError", 2),
+    "recursion": (["def f():", "    return f()", "return f()"], "runtime_error", "RecursionError", 3),
+    "none": (["pass"], "no_answer", "TypeError", 0),
+    "dict": (["return {'a': 1}"], "no_answer", "TypeError", 0),
+    "nested list": (["return [[1]]"], "no_answer", "ValueError", 0),
+    "long text": (["return 'x' * 3000"], "no_answer", "ValueError", 0),
+    "nan": (["return float('nan')"], "no_answer", "ValueError", 0),
+    "huge integer": (["return 2 ** 70"], "no_answer", "ValueError", 0),
+    "perception": (["try:", "    return image.simple_query('?')", "except Exception:", "    return 'caught'"], "perception_error", "PerceptionError", 3),
+    "calls": (["for i in range(300):", "    image.exists('x')"], "call_limit", "Stop", 3),
+    "steps": (["while True:", "    pass"], "step_limit", "Stop", 3),
+    "swallowed steps": (["while True:", "    try:", "        while True: pass", "    except Exception:", "        pass"], "step_limit", "Stop", 4),
+    "time": (["return 7 ** 10 ** 9"], "timeout", "Timeout", 0),
+    "memory": (["return len('x' * 10 ** 10)"], "memory_limit", "MemoryError", 2),
+}  # fmt: skip
+
+
+def test_failures(interpreter: Interpreter) -> None:
+    executions = interpreter.run_batch([program(*lines) for lines, *_ in FAILURES.values()], handler)
+    got = {name: (e.status, e.error["type"] if e.error else None, e.error["line"] if e.error else 0)
+           for name, e in zip(FAILURES, executions, strict=True)}  # fmt: skip
+    assert got == {name: tuple(expected) for name, (_, *expected) in FAILURES.items()}
+    assert all(e.answer is None for e in executions)
+
+
+def test_no_entry_point(interpreter: Interpreter) -> None:
+    (execution,) = interpreter.run_batch([Program("x = 1\n", ((9, 9),))], handler)
+    assert (execution.status, execution.error and execution.error["type"]) == ("no_answer", "NameError")
+
+
+def test_a_long_source_is_rejected(interpreter: Interpreter) -> None:
+    (execution,) = interpreter.run_batch([program("return 1", "#" * 20_000)], handler)
+    assert execution.status == "rejected"
+
+
+def test_several_images(interpreter: Interpreter) -> None:
+    source = "def execute_command(left_image, right_image):\n    return [right_image.width, right_image.find('x')[0].left]\n"
+    (execution,) = interpreter.run_batch([Program(source, ((100, 80), (50, 40)))], handler)
+    assert execution.answer == [50, 10]
+    assert execution.calls[0][0].image == 1
+
+
+def test_calls_are_batched_across_programs(interpreter: Interpreter) -> None:
+    sizes: list[int] = []
+
+    def counting(calls: Sequence[Call]) -> list[Any]:
+        sizes.append(len(calls))
+        return handler(calls)
+
+    interpreter.run_batch([program("image.find('a')", "image.find('b')", "return 1")] * 40, counting)
+    assert sizes == [40, 40]
+
+
+def test_the_result_does_not_depend_on_the_batch(interpreter: Interpreter) -> None:
+    programs = [program(*lines) for lines, *_ in [*ANSWERS.values(), *FAILURES.values()] if "10 **" not in lines[0]]
+    together = interpreter.run_batch(programs, handler)
+    backwards = interpreter.run_batch(programs[::-1], handler)[::-1]
+    single = [interpreter.run_batch([p], handler)[0] for p in programs]
+
+    def essence(executions: Sequence[Any]) -> list[Any]:
+        return [
+            (e.status, e.answer, e.error, e.steps, [(c.line, c.operation, c.arguments, r) for c, r in e.calls])
+            for e in executions
+        ]
+
+    assert essence(together) == essence(backwards) == essence(single)
+
+
+def test_neighbours_of_a_hog_get_their_own_results(interpreter: Interpreter) -> None:
+    hog, glutton, good = (
+        program("return 7 ** 10 ** 9"),
+        program("return len([0] * 10 ** 10)"),
+        program("return len(image.find('x'))"),
+    )
+    executions = interpreter.run_batch([good] * 20 + [hog] + [good] * 20 + [glutton] + [good] * 30, handler)
+    statuses = [e.status for e in executions]
+    assert statuses[20] == "timeout" and statuses[41] == "memory_limit"
+    assert all((e.status, e.answer) == ("answered", 2) for i, e in enumerate(executions) if i not in (20, 41))
+
+
+def test_a_program_leaves_nothing_to_the_next() -> None:
+    interpreter = Interpreter(workers=1)
+    first = Program(
+        "import math\nkept = 1\nmath_was = math\ndef execute_command(image):\n    global kept\n    kept = 2\n    return kept\n",
+        ((9, 9),),
+    )
+    second = Program("def execute_command(image):\n    return kept\n", ((9, 9),))
+    executions = interpreter.run_batch([first, second], handler) + interpreter.run_batch([second], handler)
+    assert [e.status for e in executions] == ["answered", "runtime_error", "runtime_error"]
+    interpreter.close()
+
+
+def test_an_exception_of_the_handler_reaches_the_caller_and_breaks_nothing(interpreter: Interpreter) -> None:
+    def broken(calls: Sequence[Call]) -> list[Any]:
+        raise ConnectionError("down")
+
+    with pytest.raises(ConnectionError, match="down"):
+        interpreter.run_batch([program("return image.exists('x')")] * 3, broken)
+    (execution,) = interpreter.run_batch([program("return image.exists('x')")], handler)
+    assert execution.answer is True
+
+
+def test_a_killed_worker_costs_no_result() -> None:
+    interpreter = Interpreter(workers=1)
+
+    def killing(calls: Sequence[Call]) -> list[Any]:
+        if len(calls) > 1:
+            os.kill(interpreter._workers[0]._process.pid, signal.SIGKILL)
+        return handler(calls)
+
+    executions = interpreter.run_batch([program("image.exists('x')", "return 3")] * 5, killing)
+    assert [e.answer for e in executions] == [3] * 5
+    interpreter.close()
+
+
+def test_threads_may_share_an_interpreter(interpreter: Interpreter) -> None:
+    results: list[list[Any]] = []
+
+    def work(number: int) -> None:
+        results.append(
+            [
+                e.answer == number
+                for e in interpreter.run_batch([program(f"image.exists('x')\n    return {number}")] * 10, handler)
+            ]
+        )
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [[True] * 10] * 4
+
+
+def _answer_in_child(queue: Any) -> None:
+    (execution,) = shared_interpreter().run_batch([program("return 5")], handler)
+    queue.put(execution.answer)
+    shared_interpreter().close()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_child_processes_have_workers_of_their_own(method: str) -> None:
+    (before,) = shared_interpreter().run_batch([program("return 5")], handler)
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    child = context.Process(target=_answer_in_child, args=(queue,))
+    child.start()
+    assert queue.get(timeout=60) == 5
+    child.join(60)
+    assert child.exitcode == 0
+    (after,) = shared_interpreter().run_batch([program("return 5")], handler)
+    assert before.answer == after.answer == 5
+
+
+def test_workers_end_with_their_parent() -> None:
+    source = (
+        "import time\n"
+        "from vispro_gym.interpreter.pool import shared_interpreter\n"
+        "from vispro_gym.interpreter.types import Program\n"
+        "i = shared_interpreter()\n"
+        "i.run_batch([Program('def execute_command(image):\\n    return 1\\n', ((9, 9),))], list)\n"
+        "print(i._workers[0]._process.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    os.kill(pid, 0)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail("the worker outlived its parent")
+
+
+def test_the_worker_holds_no_environment_variables_and_no_modules_of_ours() -> None:
+    os.environ["VISPRO_TEST_SECRET"] = "do-not-pass-on"
+    try:
+        interpreter = Interpreter(workers=1)
+        interpreter.run_batch([program("return 1")], handler)
+        pid = interpreter._workers[0]._process.pid
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            assert b"do-not-pass-on" not in file.read()
+        with open(f"/proc/{pid}/maps") as file:
+            assert "_multiarray_umath" not in file.read()
+        interpreter.close()
+    finally:
+        del os.environ["VISPRO_TEST_SECRET"]

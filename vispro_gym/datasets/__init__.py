@@ -1,0 +1,54 @@
+"""Datasets: one file per dataset, each reading the official on-disk layout into `Sample`s."""
+
+from __future__ import annotations
+
+import os
+
+from vispro_gym.datasets.base import Dataset
+from vispro_gym.datasets.clevr import CLEVR
+from vispro_gym.datasets.errors import DatasetError, MissingDataError
+from vispro_gym.datasets.gqa import GQA
+from vispro_gym.datasets.location import locate
+from vispro_gym.datasets.sample import ImageRef, Sample
+from vispro_gym.datasets.scene import Box, Scene, SceneObject
+
+__all__ = [
+    "CLEVR",
+    "DATASETS",
+    "GQA",
+    "Box",
+    "Dataset",
+    "DatasetError",
+    "ImageRef",
+    "MissingDataError",
+    "Sample",
+    "Scene",
+    "SceneObject",
+    "open_dataset",
+]
+
+DATASETS: dict[str, type[Dataset]] = {cls.name: cls for cls in (GQA, CLEVR)}
+"""Dataset classes by name."""
+
+
+def open_dataset(
+    name: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    split: str = "train",
+    images: str = "required",
+) -> Dataset:
+    """Opens one split of a dataset.
+
+    Args:
+        name: A key of `DATASETS`, for example "GQA".
+        data_dir: Root folder in the official layout. None: see `vispro_gym.datasets.location`.
+        split: Split name.
+        images: "required" or "optional" (blank canvases stand in for missing pictures).
+
+    Raises:
+        DatasetError: If the data is missing or damaged, or has no such split.
+        ValueError: If the dataset or a value of `images` is unknown.
+    """
+    if name not in DATASETS:
+        raise ValueError(f"Dataset {name!r} is unknown. Expected one of: {', '.join(DATASETS)}.")
+    return DATASETS[name](locate(name, data_dir), split, images)

@@ -1,0 +1,148 @@
+"""CLEVR v1.0 (Johnson et al., CVPR 2017) in its official layout.
+
+    ROOT/images/{train,val}/CLEVR_{split}_000000.png
+    ROOT/scenes/CLEVR_{train,val}_scenes.json
+    ROOT/questions/CLEVR_{train,val}_questions.json
+
+ROOT may also be the folder that holds `CLEVR_v1.0`. Download: https://cs.stanford.edu/people/jcjohns/clevr (CC BY
+4.0). The test split has neither scenes nor answers. Files written by the official generator (node key "type" instead
+of "function", answers of type bool and int) are read as well.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vispro_gym.datasets.base import Dataset, read_json, record_value
+from vispro_gym.datasets.errors import DatasetError, MissingDataError
+from vispro_gym.datasets.images import image_ref
+from vispro_gym.datasets.sample import Sample
+from vispro_gym.datasets.scene import Box, Scene, SceneObject
+
+_WIDTH, _HEIGHT = 480, 320
+_RELATIONS = {"left": "to the left of", "right": "to the right of", "front": "in front of", "behind": "behind"}
+
+# CLEVR annotates the projected centre and the distance from the camera but no box. A sphere of radius r at distance d covers
+# about r * 622 / d pixels to each side of its centre under CLEVR's camera.
+_PIXELS_PER_UNIT = 622.0
+_RADIUS = {"large": 0.7, "small": 0.35}
+
+
+class CLEVR(Dataset):
+    """One split of CLEVR: "train" or "val". Sample ids are the question indices."""
+
+    name = "CLEVR"
+
+    def _open(self) -> list[str]:
+        root = self.location.root
+        self._root = root / "CLEVR_v1.0" if (root / "CLEVR_v1.0").is_dir() else root
+        path = self._root / "questions" / f"CLEVR_{self.split}_questions.json"
+        if not path.is_file():
+            found = sorted(p.name[len("CLEVR_") : -len("_questions.json")] for p in path.parent.glob("CLEVR_*_questions.json"))
+            there = f"Splits found there: {', '.join(found)}." if found else "No question files were found there."
+            raise MissingDataError(
+                f"CLEVR has no split {self.split!r} in {self._root}. "
+                f"Expected questions/CLEVR_{self.split}_questions.json. {there} "
+                "The official files are at https://cs.stanford.edu/people/jcjohns/clevr."
+            )
+        content = read_json(path, 'an official CLEVR question file, {"questions": [...]}')
+        records = record_value(content, "questions", list, str(path))
+        if not records:
+            raise DatasetError(f"{path} holds no questions. Expected an official CLEVR question file.")
+        if isinstance(records[0], dict) and "answer" not in records[0]:
+            raise DatasetError(f"CLEVR split {self.split!r} has no answers. Rewards need a split with annotations: train or val.")
+        self._questions: dict[str, Any] = {}
+        for i, record in enumerate(records):
+            sample_id = str(record.get("question_index", i)) if isinstance(record, dict) else str(i)
+            if sample_id in self._questions:
+                raise DatasetError(f"{path} has question_index {sample_id} twice. Expected unique indices.")
+            self._questions[sample_id] = record
+        self._scene_records = self._read_scenes()
+        self._scenes: dict[str, Scene] = {}
+        return list(self._questions)
+
+    def _read_scenes(self) -> dict[str, Any]:
+        path = self._root / "scenes" / f"CLEVR_{self.split}_scenes.json"
+        if not path.exists():
+            return {}
+        records = record_value(read_json(path, 'official CLEVR scenes, {"scenes": [...]}'), "scenes", list, str(path))
+        return {record_value(record, "image_filename", str, f"{path}, scene {i}"): record for i, record in enumerate(records)}
+
+    def has_scene(self, sample_id: str) -> bool:
+        """Whether the sample's picture has an annotated scene."""
+        record = self._questions[sample_id]
+        return isinstance(record, dict) and record.get("image_filename") in self._scene_records
+
+    def _sample(self, sample_id: str) -> Sample:
+        record = self._questions[sample_id]
+        where = f"CLEVR {self.split} question {sample_id}"
+        filename = record_value(record, "image_filename", str, where)
+        if Path(filename).name != filename:  # a file name is part of a path: it must not lead out of the folder
+            raise DatasetError(f"{where} has image_filename {filename!r}. Expected a plain file name.")
+        program = record.get("program")
+        fields = {"family": str(record["question_family_index"])} if "question_family_index" in record else {}
+        if program:
+            node = program[-1]
+            fields["function"] = node.get("function") or node.get("type")
+        return Sample(
+            sample_id=sample_id,
+            query=record_value(record, "question", str, where),
+            images=(image_ref(self._root / "images" / self.split / filename, filename, self._scene(filename), self.images),),
+            target=answer_text(record_value(record, "answer", (str, bool, int), where)),
+            fields=fields,
+            functional_program=tuple(program) if program else None,
+        )
+
+    def _scene(self, filename: str) -> Scene | None:
+        if filename not in self._scene_records:
+            return None
+        if filename not in self._scenes:
+            self._scenes[filename] = scene_from_record(self._scene_records[filename], f"CLEVR scene {filename}")
+        return self._scenes[filename]
+
+
+def answer_text(answer: str | bool | int) -> str:
+    """An answer as the distributed files write it: "yes", "no", "3", "metal"."""
+    if isinstance(answer, bool):
+        return "yes" if answer else "no"
+    return str(answer)
+
+
+def scene_from_record(record: Any, where: str) -> Scene:
+    """Translates one official scene.
+
+    Boxes, which CLEVR does not annotate, are made from the projected centre, the distance and the size.
+    `relationships[r][i]` lists the objects that stand in relation r to object i.
+
+    Raises:
+        DatasetError: If a key is missing or of the wrong type.
+    """
+    objects = record_value(record, "objects", list, where)
+    relationships = record_value(record, "relationships", dict, where)
+    edges: list[list[tuple[str, str]]] = [[] for _ in objects]
+    for key, relation in _RELATIONS.items():
+        for target, sources in enumerate(record_value(relationships, key, list, where)):
+            for source in sources:
+                edges[source].append((relation, str(target)))
+    scene_objects = {}
+    for i, item in enumerate(objects):
+        here = f"{where}, object {i}"
+        shape, size, color, material = (record_value(item, key, str, here) for key in ("shape", "size", "color", "material"))
+        x, y, depth = record_value(item, "pixel_coords", list, here)
+        scene_objects[str(i)] = SceneObject(
+            object_id=str(i),
+            name=shape,
+            box=_box(x, y, depth, _RADIUS.get(size, _RADIUS["large"])),
+            attributes=(size, color, material),
+            relations=tuple(edges[i]),
+            depth=float(depth),
+        )
+    return Scene(width=_WIDTH, height=_HEIGHT, objects=scene_objects)
+
+
+def _box(x: float, y: float, depth: float, radius: float) -> Box:
+    half = radius * _PIXELS_PER_UNIT / depth
+    left, right = max(0, round(x - half)), min(_WIDTH, round(x + half))
+    top, bottom = max(0, round(y - half)), min(_HEIGHT, round(y + half))
+    return (left, top, right, bottom)

@@ -1,0 +1,57 @@
+"""Where a dataset's files are.
+
+The order is: the `data_dir` argument, the environment variable `VISPRO_DATA_<NAME>`, `<VISPRO_DATA_ROOT>/<name>`,
+and last the embedded mini data, which is generated into the cache folder on first use. Nothing is ever downloaded.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from vispro_gym.datasets.errors import MissingDataError, say_once
+from vispro_gym.datasets.mini import mini_root
+
+
+@dataclass(frozen=True)
+class Location:
+    """A dataset's root folder, and whether it holds the generated mini data."""
+
+    root: Path
+    is_mini: bool
+
+
+def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> Location:
+    """Finds the folder of a dataset.
+
+    Args:
+        name: Dataset name as in the environment id, for example "GQA".
+        data_dir: The dataset's root folder, or None to look in the environment variables and then use the mini data.
+
+    Raises:
+        MissingDataError: If a folder was named, by argument or environment variable, that does not exist.
+    """
+    candidates = [
+        ("data_dir", data_dir),
+        (f"the environment variable VISPRO_DATA_{name.upper()}", os.environ.get(f"VISPRO_DATA_{name.upper()}")),
+    ]
+    for source, value in candidates:
+        if value:
+            root = Path(value).expanduser()
+            if not root.is_dir():
+                kind = "is a file" if root.exists() else "does not exist"
+                raise MissingDataError(f"{source} is {str(root)!r}, which {kind}. Expected the root folder of the {name} data.")
+            return Location(root.resolve(), is_mini=False)
+    if data_root := os.environ.get("VISPRO_DATA_ROOT"):
+        for folder in (name, name.lower()):
+            root = Path(data_root).expanduser() / folder
+            if root.is_dir():
+                return Location(root.resolve(), is_mini=False)
+
+    root = mini_root(name)
+    say_once(
+        f"{name} uses the generated mini data in {root}: drawn scenes for trying things out, not the benchmark. "
+        f"Pass data_dir=... or set VISPRO_DATA_{name.upper()} to use the real data."
+    )
+    return Location(root, is_mini=True)

@@ -1,0 +1,1 @@
+"""Drawing things, people, animals and places in flat colours with Pillow."""

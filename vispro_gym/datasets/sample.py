@@ -1,0 +1,87 @@
+"""The record that every dataset is read into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vispro_gym.datasets.scene import Scene
+
+
+class ImageRef:
+    """One picture of a sample: size and annotations at once, pixels and content hash on demand.
+
+    Args:
+        image_id: The dataset's own name of the picture, unique within the dataset.
+        size: `(width, height)` in pixels.
+        load: Returns the pixels, uint8 of shape `(height, width, 3)`, RGB.
+        path: File that holds the pixels, None if they are not on disk.
+        scene: Annotations of the picture, None if it has none.
+    """
+
+    def __init__(
+        self,
+        image_id: str,
+        size: tuple[int, int],
+        load: Callable[[], NDArray[np.uint8]],
+        path: Path | None = None,
+        scene: Scene | None = None,
+    ) -> None:
+        self.image_id = image_id
+        self.size = size
+        self.path = path
+        self.scene = scene
+        self._load = load
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return self.size[0]
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return self.size[1]
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """The picture, uint8 of shape `(height, width, 3)`, RGB. Decoded at each call; nothing is kept."""
+        return self._load()
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Hex digest of the picture's bytes: equal pictures have equal hashes whatever their names."""
+        data = self.path.read_bytes() if self.path is not None else self.pixels().tobytes()
+        return blake2b(data, digest_size=16).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"ImageRef({self.image_id!r}, {self.width}x{self.height})"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One annotated question: what a policy sees, and what the reward is computed from.
+
+    Attributes:
+        sample_id: The dataset's own identifier, unique within the split. Always a string (GQA ids have leading zeros).
+        query: The text query.
+        images: The pictures, in the order in which the program receives them.
+        target: The annotation that answers are scored against. Its type is the task's business; it never reaches a
+            policy, an observation or the process that runs programs.
+        fields: Facts to slice and filter by, for example `{"structural": "verify", "detailed": "existAnd"}`.
+        functional_program: The dataset's own program for the query, if it publishes one; input of the expert
+            translators.
+    """
+
+    sample_id: str
+    query: str
+    images: tuple[ImageRef, ...]
+    target: Any
+    fields: Mapping[str, str] = field(default_factory=dict)
+    functional_program: tuple[Mapping[str, Any], ...] | None = None

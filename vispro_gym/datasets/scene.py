@@ -1,0 +1,55 @@
+"""What is in a picture, in one form for every dataset.
+
+Dataset files describe pictures in their own ways (GQA scene graphs, CLEVR scenes, ...). Each loader translates its
+files into a `Scene`; annotation-backed perception, renderings and counterfactual scenes read only this form.
+
+Coordinates here are image coordinates: pixels, origin in the upper left corner, y pointing down. The program
+language has its origin in the lower left corner (`vispro_gym.programs.api`); the engine converts between the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Box = tuple[float, float, float, float]
+"""`(left, top, right, bottom)` in pixels, origin upper left, `left <= right` and `top <= bottom`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SceneObject:
+    """One annotated object.
+
+    Attributes:
+        object_id: Identifier, unique within the scene.
+        name: Noun as annotated, singular or plural ("cup", "bananas", "wine glass").
+        box: Bounding box in image coordinates.
+        attributes: Flat adjectives as annotated ("red", "metal", "sitting").
+        relations: Outgoing edges `(relation, other_object_id)`, read "this object <relation> the other object",
+            for example `("to the left of", "17")`.
+        depth: Distance from the camera in the dataset's own unit, larger is farther; None if not annotated.
+    """
+
+    object_id: str
+    name: str
+    box: Box
+    attributes: tuple[str, ...] = ()
+    relations: tuple[tuple[str, str], ...] = ()
+    depth: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All annotations of one picture.
+
+    Attributes:
+        width: Picture width in pixels.
+        height: Picture height in pixels.
+        objects: Objects by id, in the order of the file.
+        properties: Facts on the picture as a whole, for example `{"location": "outdoors", "weather": "cloudy"}`.
+    """
+
+    width: int
+    height: int
+    objects: Mapping[str, SceneObject]
+    properties: Mapping[str, str] = field(default_factory=dict)

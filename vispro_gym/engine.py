@@ -1,0 +1,250 @@
+"""The path from a policy's reply to its reward, for one program or for thousands.
+
+    reply -> program -> execution (<-> perception) -> answer -> score -> Outcome
+
+Every surface of the package goes through `Engine.run`: the environments, the learners, the evaluator and the command
+line. A batch advances all its programs together, so that the perception requests that are pending at any moment are
+served in one call per kind, each distinct request once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vispro_gym.datasets.sample import ImageRef, Sample
+from vispro_gym.datasets.scene import Box
+from vispro_gym.interpreter.pool import Interpreter, shared_interpreter
+from vispro_gym.interpreter.types import Call, CallFailure, Execution, PatchAnswer, PatchBox, Program, Reply
+from vispro_gym.perception.protocol import (
+    Answer,
+    Depth,
+    Detect,
+    Perception,
+    PerceptionError,
+    Relate,
+    Request,
+    Similarity,
+    Verify,
+)
+from vispro_gym.programs.extract import ExtractError, extract_program
+from vispro_gym.tasks.base import Task
+
+OUTCOMES = (
+    "correct",
+    "wrong",
+    "no_answer",
+    "extract_error",
+    "syntax_error",
+    "rejected",
+    "runtime_error",
+    "timeout",
+    "step_limit",
+    "memory_limit",
+    "call_limit",
+    "perception_error",
+)
+"""What can become of a program. Only "correct" earns a reward."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing to score.
+
+    Attributes:
+        text: What the policy said: a program, alone or inside a reply.
+        sample: The sample that it was said to.
+    """
+
+    text: str
+    sample: Sample
+
+
+@dataclass(frozen=True)
+class Step:
+    """One perception call of a program, as a trace shows it.
+
+    Attributes:
+        line: Line of the program, counted from 1.
+        operation: "detect", "verify", "answer", "similarity", "depth" or "relate".
+        image: Index of the picture.
+        box: Where the program looked, in image coordinates.
+        arguments: The operation's arguments.
+        result: What perception said: boxes (image coordinates), bool, text, scores or a distance; None if it failed.
+        error: Why perception failed, None if it did not.
+    """
+
+    line: int
+    operation: str
+    image: int
+    box: Box
+    arguments: tuple[Any, ...]
+    result: Any
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        outcome: One of `OUTCOMES`.
+        reward: 1.0 if the outcome is "correct", else 0.0.
+        sample_id: Identifier of the job's sample.
+        program: The program found in the text; None if there was none.
+        answer: What the program returned: str, bool, int, float, a box `[left, top, right, bottom]` in image
+            coordinates for a patch, or a list of these; None if it gave no answer.
+        error: `{"type", "message", "line"}` if the program gave no answer, else None. Lines count from 1; 0 means
+            that the error has none.
+        trace: The perception calls in order.
+        steps: Loop iterations, comprehension items and function calls that the program took.
+        details: What the task says about the score.
+    """
+
+    outcome: str
+    reward: float
+    sample_id: str
+    program: str | None = None
+    answer: Any = None
+    error: dict[str, Any] | None = None
+    trace: tuple[Step, ...] = ()
+    steps: int = 0
+    details: dict[str, Any] | None = None
+
+    @property
+    def perception_calls(self) -> int:
+        """Number of perception calls that the program made."""
+        return len(self.trace)
+
+
+class Engine:
+    """Turns replies into outcomes. Holds no state between calls beside the interpreter's worker processes."""
+
+    def __init__(self, task: Task, perception: Perception, interpreter: Interpreter | None = None) -> None:
+        """Puts the parts together.
+
+        Args:
+            task: Scores the answers.
+            perception: Answers the programs' calls.
+            interpreter: Runs the programs; None for the interpreter that all engines of this process share.
+        """
+        self.task = task
+        self.perception = perception
+        self._interpreter = interpreter
+
+    def run(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """Scores jobs, in order.
+
+        No text, whatever it holds, makes this raise; perception backends may (a server that is down, say).
+        """
+        outcomes: list[Outcome | None] = [None] * len(jobs)
+        programs: list[Program] = []
+        owners: list[int] = []
+        for i, job in enumerate(jobs):
+            try:
+                source = extract_program(job.text)
+            except ExtractError as error:
+                failure = {"type": "ExtractError", "message": str(error), "line": 0}
+                outcomes[i] = Outcome("extract_error", 0.0, job.sample.sample_id, error=failure)
+                continue
+            programs.append(Program(source, tuple(image.size for image in job.sample.images)))
+            owners.append(i)
+
+        def images_of(call: Call) -> tuple[ImageRef, ...]:
+            return jobs[owners[call.program]].sample.images
+
+        interpreter = self._interpreter or shared_interpreter()
+        executions = interpreter.run_batch(
+            programs, lambda calls: self._perceive([(call, images_of(call)[call.image]) for call in calls])
+        )
+        for i, program, execution in zip(owners, programs, executions, strict=True):
+            outcomes[i] = self._outcome(jobs[i].sample, program.source, execution)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _perceive(self, calls: Sequence[tuple[Call, ImageRef]]) -> list[Reply]:
+        """Serves pending calls: one perception call per kind, each distinct request once."""
+        requests = [_request(call, image) for call, image in calls]
+        groups: dict[str, dict[Any, int]] = {}
+        for (call, _), request in zip(calls, requests, strict=True):
+            group = groups.setdefault(call.operation, {})
+            group.setdefault(request, len(group))
+        results = {operation: self._serve(operation, list(group)) for operation, group in groups.items()}
+        return [
+            _reply(call.operation, results[call.operation][groups[call.operation][request]], image)
+            for (call, image), request in zip(calls, requests, strict=True)
+        ]
+
+    def _serve(self, operation: str, requests: list[Any]) -> list[Any]:
+        results: list[Any] = getattr(self.perception, operation)(requests)
+        if len(results) != len(requests):
+            raise RuntimeError(
+                f"perception {self.perception.name!r} returned {len(results)} results to {len(requests)} {operation} requests"
+            )
+        return results
+
+    def _outcome(self, sample: Sample, source: str, execution: Execution) -> Outcome:
+        trace = tuple(_step(call, reply, sample.images[call.image]) for call, reply in execution.calls)
+        if execution.status != "answered":
+            return Outcome(
+                execution.status,
+                0.0,
+                sample.sample_id,
+                source,
+                error=execution.error,
+                trace=trace,
+                steps=execution.steps,
+            )
+        answer = _answer(execution.answer, sample)
+        score = self.task.score(answer, sample.target)
+        outcome = "correct" if score.reward else "wrong"
+        details = dict(score.details)
+        return Outcome(outcome, score.reward, sample.sample_id, source, answer, None, trace, execution.steps, details)
+
+
+def flip(box: PatchBox | Box, height: int) -> Any:
+    """Converts a box between programs' coordinates (origin lower left) and image coordinates (upper left), both ways."""
+    left, a, right, b = box
+    return (left, height - b, right, height - a)
+
+
+def _request(call: Call, image: ImageRef) -> Request:
+    box = flip(call.box, image.height)
+    match call.operation:
+        case "detect":
+            return Detect(image, box, call.arguments[0])
+        case "verify":
+            return Verify(image, box, call.arguments[0], call.arguments[1])
+        case "answer":
+            return Answer(image, box, call.arguments[0])
+        case "similarity":
+            return Similarity(image, box, call.arguments[0])
+        case "depth":
+            return Depth(image, box)
+        case "relate":
+            return Relate(image, box, *call.arguments)
+    raise ValueError(f"unknown perception operation {call.operation!r}")
+
+
+def _reply(operation: str, result: Any, image: ImageRef) -> Reply:
+    if isinstance(result, PerceptionError):
+        return CallFailure(str(result))
+    if operation in ("detect", "relate"):
+        return [flip(tuple(round(value) for value in box), image.height) for box in result]
+    return result
+
+
+def _step(call: Call, reply: Reply, image: ImageRef) -> Step:
+    box = flip(call.box, image.height)
+    if isinstance(reply, CallFailure):
+        return Step(call.line, call.operation, call.image, box, call.arguments, None, reply.message)
+    result = [flip(item, image.height) for item in reply] if call.operation in ("detect", "relate") else reply
+    return Step(call.line, call.operation, call.image, box, call.arguments, result)
+
+
+def _answer(answer: Any, sample: Sample) -> Any:
+    if isinstance(answer, PatchAnswer):
+        return list(flip(answer.box, sample.images[answer.image].height))
+    if isinstance(answer, list):
+        return [_answer(item, sample) for item in answer]
+    return answer

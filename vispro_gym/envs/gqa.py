@@ -1,0 +1,69 @@
+"""The GQA environment."""
+
+from __future__ import annotations
+
+from vispro_gym.envs.visual_program import VisualProgramEnv
+
+
+class GQAEnv(VisualProgramEnv):
+    """Compositional questions on photographs of everyday scenes.
+
+    ## Description
+    GQA (Hudson and Manning, CVPR 2019) asks compositional questions on photographs: what is on the white wall, is
+    the cup left of the book, are both animals dogs. The policy writes a Python program that answers the question by
+    looking at the picture through perception tools; an interpreter runs the program, and the answer is compared with
+    the annotated one. This is the compositional VQA task of VisReP (Khan et al., CVPR 2024).
+
+    ## Action Space
+    `UnicodeText`: any string. A program is a function `execute_command(image)` that returns the answer; it may stand
+    alone, in a fenced block, or inside prose. `vispro_gym.programs.prompt` describes the program language to a
+    language model.
+
+    ## Observation Space
+    `Dict` with
+    - `image`: `Box(0, 255, (S, S, 3), uint8)`, the picture letterboxed to a square of side S = `image_size`. The
+      program sees the original.
+    - `query`: `UnicodeText`, the question.
+    - `feedback`: `UnicodeText`, only with `max_attempts` > 1: what became of the last program. It never holds the
+      gold answer.
+
+    ## Starting State
+    A sample of the split, drawn uniformly; `reset(options={"sample_id": "07333408"})` chooses one. With
+    `perception="oracle"` only samples whose picture has a scene graph are drawn.
+
+    ## Rewards
+    1.0 if the program's answer equals the annotated answer (both lowered and stripped, True read as "yes"), else
+    0.0. A program that fails in any way earns 0.0; there is no default answer.
+
+    ## Episode End
+    Terminated after the first program, or with `max_attempts` = k after the first right answer or the k-th program.
+    Never truncated.
+
+    ## Information
+    - `sample_id`: the dataset's own id.
+    - `data`: "mini" for the generated data, else "official".
+
+    and after a step, all deterministic:
+
+    - `outcome`: correct, wrong, no_answer, extract_error, syntax_error, rejected, runtime_error, timeout,
+      step_limit, memory_limit, call_limit or perception_error.
+    - `answer`: what the program returned, as text; None if it returned nothing.
+    - `error`: `{"type", "message", "line"}` of a program that gave no answer, else `{}`. Lines count from 1; 0 means
+      no line.
+    - `program`: the program as found in the action; None if there was none.
+    - `perception_calls`, `steps`: what the program used.
+
+    ## Arguments
+    `gym.make("VisProg-GQA-v0", split="val", data_dir="/data/GQA", images="required", perception="oracle",
+    image_size=224, max_attempts=1)`
+
+    - `split`: "train", "val", "testdev" or any other question file of the folder ("train_all" for
+      `train_all_questions`). Scene graphs, and with them the oracle, exist for train and val only.
+    - `data_dir`: folder with `images/`, `sceneGraphs/` and `questions1.2/` as downloaded from
+      https://cs.stanford.edu/people/dorarad/gqa/download.html (annotations CC BY 4.0). Without it, drawn mini data
+      is used.
+    - `images`: "optional" shows a blank canvas where a picture is missing.
+
+    ## Version History
+    - v0: first version.
+    """

@@ -1,0 +1,235 @@
+"""The environment: an image and a query in, a program out, a reward of 0 or 1 back."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import time
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+from PIL import Image
+
+from vispro_gym.datasets import Dataset, Sample, open_dataset
+from vispro_gym.datasets.errors import say_once
+from vispro_gym.engine import Engine, Job, Outcome
+from vispro_gym.envs.spaces import UnicodeText
+from vispro_gym.perception import Perception, make_perception
+from vispro_gym.rendering.picture import draw_episode
+from vispro_gym.rendering.text import describe_episode, describe_failure
+from vispro_gym.tasks import TASKS, Task
+
+MAX_QUERY_CHARACTERS = 4_096
+MAX_FEEDBACK_CHARACTERS = 4_096
+MAX_PROGRAM_CHARACTERS = 1 << 24
+
+Observation = dict[str, Any]
+
+
+class VisualProgramEnv(gym.Env[Observation, str]):
+    """An environment over one split of a dataset.
+
+    The registered environments are subclasses, whose docstrings describe them. To use a dataset, task or perception
+    of your own, pass the live objects to this class.
+
+    Args:
+        dataset: Dataset name (see `vispro_gym.datasets.DATASETS`), or an opened dataset.
+        task: Task name (see `vispro_gym.tasks.TASKS`), or a task.
+        split: Split name.
+        data_dir: Root folder of the dataset in its official layout. None: the environment variable
+            `VISPRO_DATA_<NAME>`, then `VISPRO_DATA_ROOT/<name>`, then the generated mini data.
+        images: "required": a missing picture is an error. "optional": a blank canvas of the annotated size stands in.
+        perception: Name of the backend that programs see through (see `vispro_gym.perception.BACKENDS`), or a backend.
+        image_size: Side S of the square image in the observation, in pixels. Programs always see the original picture.
+        max_attempts: Programs that may be tried in one episode. With more than one, the observation gains "feedback".
+        timings: Whether `info` holds "seconds", the time that the step took; off by default, so that `info` is
+            deterministic.
+        render_mode: "rgb_array", "ansi" or None.
+
+    Raises:
+        DatasetError: If the data is missing or damaged, or has no such split.
+        ValueError: If an option has an unknown value.
+        TypeError: If there is no such option.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "ansi"], "render_fps": 1}  # noqa: RUF012 (Gymnasium's type)
+
+    def __init__(
+        self,
+        dataset: str | Dataset,
+        task: str | Task,
+        *,
+        split: str = "train",
+        data_dir: str | os.PathLike[str] | None = None,
+        images: str = "required",
+        perception: str | Perception = "oracle",
+        image_size: int = 224,
+        max_attempts: int = 1,
+        timings: bool = False,
+        render_mode: str | None = None,
+        **unknown: Any,
+    ) -> None:
+        if unknown:
+            known = [name for name, p in inspect.signature(VisualProgramEnv).parameters.items() if p.kind is p.KEYWORD_ONLY]
+            raise TypeError(f"unknown option {', '.join(map(repr, unknown))}. Expected some of: {', '.join(known)}.")
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise ValueError(f"render_mode={render_mode!r} is unknown. Expected one of: {self.metadata['render_modes']} or None.")
+        for name, value in (("image_size", image_size), ("max_attempts", max_attempts)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name}={value!r} is no option. Expected a positive integer.")
+        if isinstance(task, str) and task not in TASKS:
+            raise ValueError(f"task={task!r} is unknown. Expected one of: {', '.join(TASKS)}.")
+        self.task: Task = TASKS[task]() if isinstance(task, str) else task
+        backend = make_perception(perception) if isinstance(perception, str) else perception
+        self.engine = Engine(self.task, backend)
+        if isinstance(dataset, str):
+            self.dataset = open_dataset(dataset, data_dir, split, images)
+            if backend.name == "oracle":
+                self.dataset.keep_annotated()
+        else:
+            self.dataset = dataset
+        self.image_size = image_size
+        self.max_attempts = max_attempts
+        self.timings = timings
+        self.render_mode = render_mode
+
+        observation: dict[str, spaces.Space[Any]] = {
+            "image": spaces.Box(0, 255, (image_size, image_size, 3), np.uint8),
+            "query": UnicodeText(MAX_QUERY_CHARACTERS),
+        }
+        if max_attempts > 1:
+            observation["feedback"] = UnicodeText(MAX_FEEDBACK_CHARACTERS)
+        self.observation_space = spaces.Dict(observation)
+        self.action_space = UnicodeText(MAX_PROGRAM_CHARACTERS)
+        self._sample: Sample | None = None
+        self._image: NDArray[np.uint8] | None = None
+        self._outcome: Outcome | None = None
+        self._attempts = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict[str, Any]]:
+        """Starts an episode on a random sample of the split.
+
+        Args:
+            seed: Seeds the choice of this and the following episodes.
+            options: `{"sample_id": ...}` to choose the sample.
+
+        Raises:
+            DatasetError: If the sample's picture is missing, its record is damaged, or there is no such sample.
+            ValueError: If there is no such option.
+        """
+        super().reset(seed=seed)
+        options = dict(options or {})
+        position = int(
+            self.np_random.integers(len(self.dataset))
+        )  # drawn in any case, so that options do not shift later episodes
+        if "sample_id" in options:
+            position = self.dataset.index(options.pop("sample_id"))
+        if options:
+            raise ValueError(f"unknown reset option {', '.join(map(repr, options))}. Expected: 'sample_id'.")
+        self._sample = self.dataset[position]
+        self._image = letterbox(self._sample.images[0].pixels(), self.image_size)
+        self._outcome = None
+        self._attempts = 0
+        return self._observation(), self._info()
+
+    def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Runs a program on the episode's picture.
+
+        Args:
+            action: Any string: a program, alone or inside the reply of a language model.
+
+        Returns:
+            The observation; the reward, 1.0 or 0.0; terminated, True after a right answer and after the last
+            attempt; truncated, always False; and the info that the class docstring describes.
+
+        Raises:
+            TypeError: If the action is no string.
+            gymnasium.error.ResetNeeded: If no episode has been started.
+        """
+        if not isinstance(action, str):
+            raise TypeError(f"the action is of type {type(action).__name__}. Expected a str that holds a program.")
+        if self._sample is None:
+            raise gym.error.ResetNeeded("step() was called before reset(). Call reset() to start an episode.")
+        if self._ended:
+            say_once(
+                "step() was called after the episode had ended; the program is scored on the same sample. Call reset() first."
+            )
+        start = time.perf_counter()
+        (self._outcome,) = self.engine.run([Job(action, self._sample)])
+        self._attempts += 1
+        info = self._info()
+        if self.timings:
+            info["seconds"] = time.perf_counter() - start
+        return self._observation(), self._outcome.reward, self._ended, False, info
+
+    @property
+    def _ended(self) -> bool:
+        return self._outcome is not None and (self._outcome.reward == 1.0 or self._attempts >= self.max_attempts)
+
+    def _observation(self) -> Observation:
+        assert self._sample is not None and self._image is not None
+        observation: Observation = {"image": self._image.copy(), "query": self._sample.query[:MAX_QUERY_CHARACTERS]}
+        if self.max_attempts > 1:
+            feedback = describe_failure(self._outcome) if self._outcome is not None else ""
+            observation["feedback"] = feedback[:MAX_FEEDBACK_CHARACTERS]
+        return observation
+
+    def _info(self) -> dict[str, Any]:
+        assert self._sample is not None
+        info: dict[str, Any] = {
+            "sample_id": self._sample.sample_id,
+            "data": "mini" if self.dataset.is_mini else "official",
+        }
+        if self._outcome is not None:
+            info |= {
+                "outcome": self._outcome.outcome,
+                # Gymnasium's vector environments gather infos into arrays: the type of a value must not change from step to step.
+                "answer": None if self._outcome.answer is None else str(self._outcome.answer),
+                "error": self._outcome.error or {},
+                "program": self._outcome.program,
+                "perception_calls": self._outcome.perception_calls,
+                "steps": self._outcome.steps,
+            }
+        return info
+
+    def render(self) -> Any:
+        """The episode so far.
+
+        Returns:
+            For "rgb_array" the picture with the boxes that the last program looked at, uint8 of shape `(height,
+            width, 3)` in the picture's own size; for "ansi" the query, the program and its outcome as text; None
+            without a render mode.
+        """
+        if self.render_mode is None:
+            gym.logger.warn('render() needs a render mode, for example gym.make(..., render_mode="rgb_array").')
+            return None
+        if self._sample is None:
+            raise gym.error.ResetNeeded("render() was called before reset(). Call reset() to start an episode.")
+        if self.render_mode == "ansi":
+            return describe_episode(self._sample.query, self._outcome)
+        trace = self._outcome.trace if self._outcome is not None else ()
+        return draw_episode(self._sample.images[0].pixels(), [step for step in trace if step.image == 0])
+
+
+def letterbox(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Fits a picture into a black square without changing its proportions.
+
+    Args:
+        image: uint8 of shape `(height, width, 3)`.
+        size: Side of the square in pixels.
+
+    Returns:
+        uint8 of shape `(size, size, 3)`, the picture in its middle.
+    """
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    fitted = (max(1, round(width * scale)), max(1, round(height * scale)))
+    canvas = Image.new("RGB", (size, size))
+    canvas.paste(
+        Image.fromarray(image).resize(fitted, Image.Resampling.BILINEAR),
+        ((size - fitted[0]) // 2, (size - fitted[1]) // 2),
+    )
+    return np.asarray(canvas)

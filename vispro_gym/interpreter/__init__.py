@@ -1,0 +1,1 @@
+"""The interpreter: runs untrusted programs in worker processes, many at once. See `pool.Interpreter`."""

@@ -1,0 +1,107 @@
+"""What goes into the interpreter and what comes out: plain data, no pictures, no targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+PatchBox = tuple[int, int, int, int]
+"""`(left, lower, right, upper)` in pixels, origin lower left, y pointing up: the convention of programs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one program may use.
+
+    Attributes:
+        steps: Loop iterations, comprehension items and function calls; deterministic.
+        calls: Perception calls.
+        seconds: Wall-clock time of the program's own computing, perception not counted; the last resort.
+        memory_mb: Address space of the process that runs it, in MiB.
+        source_characters: Length of the source.
+    """
+
+    steps: int = 100_000
+    calls: int = 256
+    seconds: float = 2.0
+    memory_mb: int = 512
+    source_characters: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program to run.
+
+    Attributes:
+        source: Python source that defines `execute_command`.
+        image_sizes: `(width, height)` of each picture that the function receives, in order.
+    """
+
+    source: str
+    image_sizes: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One perception call of a running program.
+
+    Attributes:
+        program: Index of the program in the batch.
+        line: Line of the program that made the call, counted from 1.
+        operation: A perception operation: "detect", "verify", "answer", "similarity", "depth" or "relate".
+        image: Index of the picture.
+        box: The part of the picture that the program looked at.
+        arguments: The operation's arguments, see `vispro_gym.perception.protocol`.
+    """
+
+    program: int
+    line: int
+    operation: str
+    image: int
+    box: PatchBox
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailure:
+    """The reply to a call that perception cannot serve."""
+
+    message: str
+
+
+Reply = Any
+"""What a call returns: a list of `PatchBox`es (detect, relate), bool, str, list of float, float, or `CallFailure`."""
+
+Handler = Callable[[Sequence[Call]], Sequence[Reply]]
+"""Answers the calls that are pending in all running programs, one reply per call, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What became of one program.
+
+    Attributes:
+        status: "answered", "no_answer", "syntax_error", "rejected", "runtime_error", "timeout", "step_limit",
+            "memory_limit", "call_limit" or "perception_error".
+        answer: The value returned, if the status is "answered": str, bool, int, float, a patch as `PatchAnswer`, or
+            a list of these.
+        error: `{"type", "message", "line"}` unless the status is "answered"; lines count from 1, and 0 means that
+            the error has none.
+        calls: Perception calls in order, each with its reply.
+        steps: Steps used, see `Limits`.
+    """
+
+    status: str
+    answer: Any = None
+    error: dict[str, Any] | None = None
+    calls: tuple[tuple[Call, Reply], ...] = field(default=())
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PatchAnswer:
+    """A patch that a program returned as its answer."""
+
+    image: int
+    box: PatchBox

@@ -1,0 +1,112 @@
+"""What a perception backend is: six batched operations over (image, box) requests.
+
+A backend answers lists of requests of one kind at a time, so that a neural backend can serve a whole list in few
+forward passes. A request that a backend cannot serve gets a `PerceptionError` *in its place in the list*; the others
+are still answered, and the program that asked ends with the outcome `perception_error`. A backend never guesses.
+
+Boxes are in image coordinates: pixels, `(left, top, right, bottom)`, origin upper left. A request's box is the part
+of the picture that a program is looking at; the box `(0, 0, width, height)` is the whole picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from vispro_gym.datasets.sample import ImageRef
+from vispro_gym.datasets.scene import Box
+
+Role = Literal["subject", "object"]
+
+
+class PerceptionError(Exception):
+    """A request that the backend cannot serve. The message says what was asked and what the backend understands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detect:
+    """Find all objects that `text` names ("cup", "red cups", "furniture", "object") inside the box."""
+
+    image: ImageRef
+    box: Box
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Does the object called `name` inside the box have `attribute`? An empty `name` means whatever the box shows."""
+
+    image: ImageRef
+    box: Box
+    name: str
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer a question on what the box shows, in a word or two."""
+
+    image: ImageRef
+    box: Box
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """How well does each text describe what the box shows? Scores are comparable within one request only."""
+
+    image: ImageRef
+    box: Box
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """Typical distance of what the box shows from the camera; larger is farther, the unit is the backend's own."""
+
+    image: ImageRef
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Relate:
+    """Find the objects that stand in `relation` to the object in the box.
+
+    With role "subject" the objects found are the subject: "<found> <relation> <object in the box>". With role
+    "object" they are the object: "<object in the box> <relation> <found>". `name` restricts what is found; None
+    admits anything.
+    """
+
+    image: ImageRef
+    box: Box
+    relation: str
+    name: str | None
+    role: Role
+
+
+Request: TypeAlias = Detect | Verify | Answer | Similarity | Depth | Relate
+
+
+class Perception(Protocol):
+    """A perception backend. Each method returns one result, or one `PerceptionError`, per request, in order."""
+
+    name: str
+
+    def detect(self, requests: Sequence[Detect]) -> list[list[Box] | PerceptionError]:
+        """Boxes of the objects found, in a deterministic order."""
+
+    def verify(self, requests: Sequence[Verify]) -> list[bool | PerceptionError]:
+        """Whether the attribute holds."""
+
+    def answer(self, requests: Sequence[Answer]) -> list[str | PerceptionError]:
+        """Short answers."""
+
+    def similarity(self, requests: Sequence[Similarity]) -> list[list[float] | PerceptionError]:
+        """One score per text, larger is more alike."""
+
+    def depth(self, requests: Sequence[Depth]) -> list[float | PerceptionError]:
+        """Distances, larger is farther."""
+
+    def relate(self, requests: Sequence[Relate]) -> list[list[Box] | PerceptionError]:
+        """Boxes of the related objects, in a deterministic order."""

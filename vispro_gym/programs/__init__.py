@@ -1,0 +1,1 @@
+"""The program language: its vocabulary, how programs are found in replies, prompts, and expert translators."""

@@ -1,0 +1,104 @@
+"""What a language model is told about the program language. Made from the table in `vispro_gym.programs.api`."""
+
+from __future__ import annotations
+
+import textwrap
+
+from vispro_gym.programs.api import API, ENTRY_POINT
+
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    (
+        "Is there a lamp next to the sofa?",
+        """\
+def execute_command(image):
+    image_patch = ImagePatch(image)
+    lamps = [lamp for sofa in image_patch.find("sofa") for lamp in sofa.related("next to", "lamp")]
+    return bool_to_yesno(len(lamps) > 0)
+""",
+    ),
+    (
+        "What is the material of the tallest vase?",
+        """\
+def execute_command(image):
+    image_patch = ImagePatch(image)
+    tallest = max(image_patch.find("vase"), key=lambda vase: vase.height)
+    return tallest.simple_query("What material is this?")
+""",
+    ),
+    (
+        "On which side of the picture is the bicycle?",
+        """\
+def execute_command(image):
+    image_patch = ImagePatch(image)
+    bicycle = image_patch.find("bicycle")[0]
+    return "left" if bicycle.horizontal_center < image_patch.horizontal_center else "right"
+""",
+    ),
+    (
+        "Are there more white plates than blue ones?",
+        """\
+def execute_command(image):
+    image_patch = ImagePatch(image)
+    white = image_patch.find("white plate")
+    blue = image_patch.find("blue plate")
+    return bool_to_yesno(len(white) > len(blue))
+""",
+    ),
+)
+"""`(query, program)` pairs that show the language in use."""
+
+
+def describe_api() -> str:
+    """The program language as Python stubs with docstrings."""
+    lines = [
+        "class ImagePatch:",
+        '    """A rectangular part of a picture.',
+        "",
+        "    Coordinates are pixels of the whole picture. The origin is its lower left corner and y points up, so",
+        "    lower < upper, and what is higher in the picture has the larger vertical_center.",
+        '    """',
+        "",
+    ]
+    lines += [f"    {member.name}: {member.signature}  # {member.doc}" for member in API if member.kind == "attribute"]
+    lines += [
+        "",
+        "    def __init__(self, image, left=None, lower=None, right=None, upper=None):",
+        '        """The whole picture, or the part of it inside the box."""',
+    ]
+    for member in API:
+        if member.kind == "method":
+            separator = ", " if not member.signature.startswith("()") else ""
+            lines += [
+                "",
+                f"    def {member.name}(self{separator}{member.signature[1:]}:",
+                *_docstring(member.doc, member.example, 8),
+            ]
+    for member in API:
+        if member.kind == "function":
+            lines += ["", f"def {member.name}{member.signature}:", *_docstring(member.doc, member.example, 4)]
+    return "\n".join(lines) + "\n"
+
+
+def _docstring(doc: str, example: str | None, indent: int) -> list[str]:
+    text = doc if example is None else f"{doc} Example: {example}"
+    return textwrap.wrap(
+        f'"""{text}"""', 110, initial_indent=" " * indent, subsequent_indent=" " * indent, break_long_words=False
+    )
+
+
+def build_prompt(query: str) -> str:
+    """The full prompt for one query: the program language, examples, and the query.
+
+    Args:
+        query: The query of an observation.
+
+    Returns:
+        Text for a completion model, or for the user turn of a chat model; the model's whole reply is a legal action.
+    """
+    examples = "\n".join(f"Query: {example}\nProgram:\n{program}" for example, program in EXAMPLES)
+    return (
+        f"Write a Python function {ENTRY_POINT}(image) that answers a query about a picture. It can use Python's own "
+        "functions, the modules math, re, collections, itertools, functools, heapq, statistics and string, and this:\n\n"
+        f"{describe_api()}\n"
+        f"Reply with the function only.\n\n{examples}\nQuery: {' '.join(query.split())}\nProgram:\n"
+    )
