@@ -30,6 +30,13 @@ def test_mini_writes_the_official_layout(tmp_path: Path, capsys: pytest.CaptureF
     assert "Expected one of: GQA, CLEVR" in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["mini", "GQA", str(tmp_path / "file" / "below")]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("vispro-gym: ") and "file" in printed and printed.count("\n") == 1
+
+
 def test_the_command_is_installed() -> None:
     printed = subprocess.run([Path(sys.executable).with_name("vispro-gym"), "--help"], capture_output=True, text=True, check=True)
     assert "list" in printed.stdout and "mini" in printed.stdout

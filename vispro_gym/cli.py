@@ -73,7 +73,7 @@ def main(args: list[str] | None = None) -> int:
     command: List | Mini | Prompt = tyro.cli(Command, prog="vispro-gym", description=__doc__, args=args)  # type: ignore[arg-type]
     try:
         command.run()
-    except DatasetError as error:
+    except (DatasetError, OSError) as error:
         print(f"vispro-gym: {error}", file=sys.stderr)
         return 2
     return 0

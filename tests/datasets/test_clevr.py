@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from vispro_gym.datasets import DatasetError, open_dataset
-from vispro_gym.datasets.clevr import answer_text
+from vispro_gym.datasets.clevr import answer_text, scene_from_record
 
 SCENE: dict[str, Any] = {
     "image_filename": "CLEVR_val_000003.png", "image_index": 3, "split": "val",
@@ -86,6 +86,8 @@ def test_unknown_split_and_split_without_answers(folder: Path) -> None:
         ('{"info": {}}', "has no key 'questions'"),
         ('{"questions": []}', "holds no questions"),
         (json.dumps({"questions": [QUESTION, QUESTION]}), "has question_index 12 twice"),
+        (json.dumps({"questions": [QUESTION | {"question_index": [1]}]}), "has question_index of type list. Expected int"),
+        ('{"questions": [' + "1" * 5_000 + "]}", "is damaged or cut short"),
     ],
 )
 def test_damaged_files(folder: Path, content: str, message: str) -> None:
@@ -94,11 +96,73 @@ def test_damaged_files(folder: Path, content: str, message: str) -> None:
         open_dataset("CLEVR", folder, "val")
 
 
-def test_a_file_name_that_leads_out_is_refused(folder: Path) -> None:
-    record = QUESTION | {"image_filename": "../../secret.png"}
-    (folder / "questions" / "CLEVR_val_questions.json").write_text(json.dumps({"questions": [record]}))
-    with pytest.raises(DatasetError, match="Expected a plain file name"):
-        open_dataset("CLEVR", folder, "val")[0]
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_filename": "../../secret.png"}, "Expected a plain file name"),
+        ({"image_filename": ".."}, "Expected a plain file name"),
+        ({"image_filename": ""}, "Expected a plain file name"),
+        ({"image_filename": "x" * 300}, "Expected a plain file name"),
+        ({"image_filename": None}, "has 'image_filename' of type NoneType. Expected str"),
+        ({"image_filename": ["a.png"]}, "has 'image_filename' of type list. Expected str"),
+        ({"program": {"function": "scene"}}, "has 'program' of type dict. Expected list"),
+        ({"program": [{"function": "scene"}, 3]}, "has 'program' whose item 1 is of type int. Expected dict"),
+        ({"program": [{}]}, "last node of the program has no key 'function'"),
+        ({"program": [{"type": 3}]}, "last node of the program has 'type' of type int. Expected str"),
+        ({"question_family_index": "x"}, "has 'question_family_index' of type str. Expected int"),
+        ({"answer": [2]}, "has 'answer' of type list. Expected str or bool or int"),
+    ],
+)
+def test_damaged_records_are_named(folder: Path, change: dict[str, Any], message: str) -> None:
+    (folder / "questions" / "CLEVR_val_questions.json").write_text(json.dumps({"questions": [QUESTION | change]}))
+    dataset = open_dataset("CLEVR", folder, "val")
+    if not isinstance(change.get("image_filename", ""), str):
+        dataset.keep_annotated()
+        assert len(dataset) == 1, "a damaged record is not taken for one without annotations"
+    with pytest.raises(DatasetError, match=f"CLEVR val question 12.*{message}"):
+        dataset[0]
+
+
+COORDS = "object 0, pixel_coords"
+BAD_SCENES: list[tuple[str, Any, str]] = [
+    ("left", None, "relationships has 'left' of type NoneType. Expected list"),
+    ("left", [[]], "relationships, has 1 lists under 'left'. Expected one per object: 2"),
+    ("left", [[], None], "relationships has 'left' whose item 1 is of type NoneType. Expected list"),
+    *(
+        ("left", [[], [i]], r"relationships, 'left', list 1 holds .*Expected indices of its 2 objects")
+        for i in (-1, 2, "0", 0.0, True, None, [])
+    ),
+    ("pixel_coords", None, "object 0 has 'pixel_coords' of type NoneType. Expected list"),
+    ("pixel_coords", [1, 2], "object 0 has 2 pixel_coords. Expected 3"),
+    *(("pixel_coords", [x, 2, 9.0], f"{COORDS}, x is .*Expected a number") for x in (float("nan"), 10**400, True, "1", None)),
+    *(
+        ("pixel_coords", [1, 2, d], f"{COORDS}, distance is .*Expected a number")
+        for d in (0, -1.0, float("nan"), float("inf"), [])
+    ),
+    ("color", 3, "object 0 has 'color' of type int. Expected str"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "message"), BAD_SCENES)
+def test_damaged_scenes_are_named(key: str, value: Any, message: str) -> None:
+    scene = json.loads(json.dumps(SCENE))
+    (scene["relationships"] if key == "left" else scene["objects"][0])[key] = value
+    with pytest.raises(DatasetError, match=f"CLEVR scene 3, {message}"):
+        scene_from_record(scene, "CLEVR scene 3")
+
+
+@pytest.mark.parametrize("coords", [[-90, 900, 8.0], [470, -300, 0.01], [900, 900, 900.0]])
+def test_boxes_stay_inside_the_picture(coords: list[float]) -> None:
+    scene = json.loads(json.dumps(SCENE))
+    scene["objects"][0]["pixel_coords"] = coords
+    left, top, right, bottom = scene_from_record(scene, "scene").objects["0"].box
+    assert 0 <= left <= right <= 480 and 0 <= top <= bottom <= 320
+
+
+def test_a_picture_rendered_at_another_size(folder: Path) -> None:
+    Image.new("RGB", (320, 240)).save(folder / "images" / "val" / "CLEVR_val_000003.png")
+    with pytest.raises(DatasetError, match=r"000003\.png is 320x240 pixels, but its annotations are for a picture of 480x320"):
+        open_dataset("CLEVR", folder, "val")[0].images[0].pixels()
 
 
 def test_real_samples(realdata: Path) -> None:

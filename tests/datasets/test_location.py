@@ -48,6 +48,12 @@ def test_named_folders_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         locate("GQA")
 
 
+@pytest.mark.parametrize("data_dir", [5, 0, b"/data", ["/data"], False])
+def test_data_dir_must_be_a_path(data_dir: Any) -> None:
+    with pytest.raises(TypeError, match=r"data_dir=.* is no path\. Expected a str, a path or None"):
+        locate("GQA", data_dir)
+
+
 def test_the_cache_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_dir().name == "vispro_gym"
     monkeypatch.setenv("VISPRO_CACHE", str(tmp_path))

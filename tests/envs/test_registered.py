@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import subprocess
@@ -19,6 +20,7 @@ from gymnasium.utils.env_match import check_environments_match
 
 import vispro_gym
 from vispro_gym.engine import OUTCOMES, Job
+from vispro_gym.envs import VisualProgramEnv
 from vispro_gym.programs.experts import translate
 from vispro_gym.registration import ENVIRONMENTS
 
@@ -64,7 +66,7 @@ def episodes(env_id: str, seed: int) -> str:
     observation, info = env.reset(seed=seed)
     env.action_space.seed(seed)
     for i in range(6):
-        sample = env.unwrapped.dataset[env.unwrapped.dataset.index(info["sample_id"])]  # type: ignore[attr-defined]
+        sample = env.unwrapped.dataset[env.unwrapped.dataset.position(info["sample_id"])]  # type: ignore[attr-defined]
         action = env.action_space.sample() if i % 2 else translate(sample)
         result = env.step(action)
         digest.update(observation["image"].tobytes())
@@ -176,7 +178,7 @@ def test_several_attempts(env_id: str) -> None:
     env: Any = gym.make(env_id, split="val", max_attempts=3)
     observation, info = env.reset(seed=2)
     assert observation["feedback"] == ""
-    sample = env.unwrapped.dataset[env.unwrapped.dataset.index(info["sample_id"])]
+    sample = env.unwrapped.dataset[env.unwrapped.dataset.position(info["sample_id"])]
     observation, reward, terminated, _, _ = env.step(CRASH)
     assert (reward, terminated) == (0.0, False)
     assert observation["feedback"] == "runtime_error: line 2: RuntimeError: crash"
@@ -208,6 +210,12 @@ def test_the_class_docstring_is_a_documentation_page(env_id: str) -> None:
     ]  # fmt: skip
     for name in OUTCOMES:
         assert name in (doc or "")
+    arguments = (doc or "").partition("## Arguments")[2]
+    parameters = inspect.signature(VisualProgramEnv).parameters.values()
+    options = [option.name for option in parameters if option.kind is option.KEYWORD_ONLY]
+    assert len(options) == 8
+    for name in options:
+        assert f"- `{name}`: " in arguments
 
 
 def test_registering_twice_is_harmless() -> None:

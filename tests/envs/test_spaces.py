@@ -3,8 +3,10 @@ from __future__ import annotations
 import pickle
 
 import gymnasium as gym
+import numpy as np
 import pytest
 from gymnasium import spaces
+from gymnasium.spaces.utils import flatdim, flatten, flatten_space, unflatten
 from gymnasium.vector.utils import create_shared_memory
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,8 +41,25 @@ def test_equality_repr_and_pickle() -> None:
 
 
 def test_shared_memory_is_refused_loudly() -> None:
-    with pytest.raises(TypeError, match="shared_memory"):
+    with pytest.raises(
+        TypeError, match=r"vector_kwargs=\{'shared_memory': False\} to gymnasium.make_vec, or shared_memory=False to Asy"
+    ):
         create_shared_memory(UnicodeText(20))
+
+
+@given(st.text(st.characters(), max_size=20))
+def test_flattening_loses_nothing(text: str) -> None:
+    space = UnicodeText(20)
+    flat = flatten(space, text)
+    assert flat in flatten_space(space) and flatdim(space) == 20
+    assert unflatten(space, flat) == text
+
+
+def test_flattening_within_a_dict() -> None:
+    space = spaces.Dict({"image": spaces.Box(0, 255, (2, 2, 3), np.uint8), "query": UnicodeText(10)})
+    flat = flatten(space, {"image": np.full((2, 2, 3), 200, np.uint8), "query": "héllo 🙂\0"})
+    assert flat in flatten_space(space)
+    assert unflatten(space, flat)["query"] == "héllo 🙂\0"
 
 
 def test_async_vector_env_without_shared_memory() -> None:

@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make(folder: Path, **options: Any) -> Any:
-    return gym.make("VisProg-GQA-v0", data_dir=str(folder), **({"split": "val"} | options))
+    return gym.make("VisProg-GQA-v0", **({"data_dir": str(folder), "split": "val"} | options))
 
 
 def test_live_objects_can_be_passed(folder: Path) -> None:
@@ -47,6 +47,18 @@ def test_live_objects_can_be_passed(folder: Path) -> None:
         ({"perception": "orakel"}, ValueError, r"perception='orakel' is unknown\. Expected one of: 'oracle'"),
         ({"images": "maybe"}, ValueError, r"images='maybe' is unknown\. Expected one of: 'required', 'optional'"),
         ({"image_size": 0}, ValueError, r"image_size=0 .*positive integer"),
+        ({"image_size": 10**7}, ValueError, r"image_size=10000000 is too large\. Expected at most 4096 pixels"),
+        ({"timings": "no"}, TypeError, r"timings='no' .*Expected True or False"),
+        ({"data_dir": 5}, TypeError, r"data_dir=5 is no path\. Expected a str, a path or None"),
+        (
+            {"perception": None},
+            TypeError,
+            r"perception=None is no perception\. Expected one of the names 'oracle', or an object .*relate",
+        ),
+        ({"perception": 5}, TypeError, r"perception=5 is no perception"),
+        ({"perception": NamePerception}, TypeError, r"perception=<class .* is no perception"),
+        ({"task": None}, TypeError, r"task=None is no task\. Expected one of the names 'vqa', or an object .*score, metric"),
+        ({"dataset": None}, TypeError, r"dataset=None is no dataset\. Expected a Dataset or one of the names: GQA, CLEVR"),
         ({"max_attempts": True}, ValueError, r"max_attempts=True .*positive integer"),
         ({"task": "vqqa"}, ValueError, r"task='vqqa' is unknown\. Expected one of: vqa"),
         ({"dataset": "GQQA"}, ValueError, r"Dataset 'GQQA' is unknown\. Expected one of: GQA, CLEVR"),
@@ -74,8 +86,35 @@ def test_bad_reset_options(folder: Path) -> None:
     env = make(folder)
     with pytest.raises(ValueError, match="unknown reset option 'sampleid'. Expected: 'sample_id'"):
         env.reset(options={"sampleid": "0007"})
+    for options in (5, "0007", [("sample_id", "0007")]):
+        with pytest.raises(TypeError, match=r"options=.* is no dict\. Expected \{'sample_id': \.\.\.\} or None"):
+            env.unwrapped.reset(options=options)
     with pytest.raises(DatasetError, match="GQA val has no sample 7. Expected one of its 2 sample ids, such as '0007'"):
         env.reset(options={"sample_id": 7})
+
+
+def test_a_reset_that_fails_leaves_the_episode_as_it_was(tmp_path: Path) -> None:
+    folder = write_gqa_folder(tmp_path)
+    env = make(folder, max_attempts=2, render_mode="ansi").unwrapped
+    env.reset(seed=0, options={"sample_id": "0007"})
+    env.step("return 'wrong'")
+    before = env.render()
+    (folder / "images" / "1.jpg").unlink()
+    for options in ({"sample_id": "0008"}, {"sample_id": "nope"}, {"nope": 1}, None):
+        with pytest.raises(ValueError):
+            env.reset(options=options)
+        assert env.render() == before
+    _, reward, terminated, _, info = env.step("return 'yes'")
+    assert (reward, terminated, info["sample_id"]) == (1.0, True, "0007"), "the second of two attempts"
+
+
+def test_pictures_may_be_written_to(folder: Path) -> None:
+    env = make(folder, render_mode="rgb_array").unwrapped
+    observation, _ = env.reset(seed=0)
+    before = env.render().copy()
+    for picture in (observation["image"], env.render()):
+        picture[:] = 0
+    assert (env.render() == before).all() and env.step("x")[0]["image"].any(), "what is handed out is a copy"
 
 
 def test_a_missing_picture_is_named_or_replaced(tmp_path: Path) -> None:
@@ -89,7 +128,10 @@ def test_a_missing_picture_is_named_or_replaced(tmp_path: Path) -> None:
     assert env.step("def execute_command(image):\n    return image.find('dog')")[4]["outcome"] == "wrong"
 
 
-def test_samples_without_annotations_are_left_out_for_the_oracle(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_samples_without_annotations_are_left_out_for_the_oracle(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vispro_gym.datasets.errors._said", set())
     folder = write_gqa_folder(tmp_path)
     questions = folder / "questions1.2" / "val_balanced_questions.json"
     questions.write_text(questions.read_text().replace('"imageId": "1"', '"imageId": "2"', 1))

@@ -22,6 +22,8 @@ REJECTED = {
     "import star": "from math import *",
     "import private": "from collections import _sys",
     "relative import": "from . import math",
+    "return in finally": "def f():\n    try:\n        pass\n    finally:\n        return 1",
+    "continue in finally": "for x in []:\n    try:\n        pass\n    finally:\n        if x:\n            continue",
     "format as a value": "f = '{0.x}'.format",
     "class pattern": "match 1:\n    case int(real=x): pass",
 }
@@ -36,7 +38,7 @@ def test_rejected(name: str) -> None:
 
 @pytest.mark.parametrize("source", ["def f(:", "x = 'a", "\0", "'\ud800'", "(" * 3_000 + ")" * 3_000, "-" * 9_000 + "1"])
 def test_no_python(source: str) -> None:
-    with pytest.raises(SyntaxError):
+    with pytest.raises((SyntaxError, MemoryError)):  # CPython's parser says MemoryError of some deep nesting
         prepare(source)
 
 
@@ -71,6 +73,12 @@ ACCEPTED = {
     "getattr": ("r = getattr('abc', 'upper')()", "ABC"),
     "type": ("r = type(3) is int and isinstance('', str)", True),
     "print": ("r = print('hello', end='')", None),
+    "future": ("from __future__ import annotations\ndef f(x: Unknown) -> List[str]:\n    return x\nr = f(1)", 1),
+    "loop in finally": ("try:\n    pass\nfinally:\n    for r in [1, 2]:\n        if r:\n            break", 1),
+    "long elif chain": (
+        "x = 140\nif x == 0:\n    r = 0\n" + "".join(f"elif x == {i}:\n    r = {i}\n" for i in range(1, 150)),
+        140,
+    ),
     "assert": ("assert True, 'no'\nr = 1", 1),
 }
 
@@ -109,3 +117,17 @@ def test_getattr_keeps_to_the_allow_list(name: object) -> None:
 def test_format_reads_no_attributes(template: str) -> None:
     with pytest.raises(ValueError, match="format fields"):
         run(f"{template!r}.format('x')")
+
+
+def test_types_are_no_way_to_classes() -> None:
+    assert run("r = [type(3) is int, type('') is str, type(ValueError()) is ValueError]")["r"] == [True, True, True]
+    for expression in ("type(int)", "type(type(3))", "type(lambda: 1)", "type(x for x in [])"):
+        with pytest.raises(TypeError):
+            run(expression)
+
+
+def test_what_stopped_a_program_is_remembered() -> None:
+    counter = Counter(5)
+    with pytest.raises(Stop):
+        exec(prepare("while True: pass"), namespace(counter, {}))
+    assert counter.stop is not None and counter.stop.status == "step_limit"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -92,9 +93,9 @@ FAILURES: dict[str, tuple[list[str], str, str, int]] = {
     "nan": (["return float('nan')"], "no_answer", "ValueError", 0),
     "huge integer": (["return 2 ** 70"], "no_answer", "ValueError", 0),
     "perception": (["try:", "    return image.simple_query('?')", "except Exception:", "    return 'caught'"], "perception_error", "PerceptionError", 3),
-    "calls": (["for i in range(300):", "    image.exists('x')"], "call_limit", "Stop", 3),
-    "steps": (["while True:", "    pass"], "step_limit", "Stop", 3),
-    "swallowed steps": (["while True:", "    try:", "        while True: pass", "    except Exception:", "        pass"], "step_limit", "Stop", 4),
+    "calls": (["for i in range(300):", "    image.exists('x')"], "call_limit", "CallLimit", 3),
+    "steps": (["while True:", "    pass"], "step_limit", "StepLimit", 3),
+    "swallowed steps": (["while True:", "    try:", "        while True: pass", "    except Exception:", "        pass"], "step_limit", "StepLimit", 4),
     "time": (["return 7 ** 10 ** 9"], "timeout", "Timeout", 0),
     "memory": (["return len('x' * 10 ** 10)"], "memory_limit", "MemoryError", 2),
 }  # fmt: skip
@@ -161,6 +162,83 @@ def test_neighbours_of_a_hog_get_their_own_results(interpreter: Interpreter) -> 
     statuses = [e.status for e in executions]
     assert statuses[20] == "timeout" and statuses[41] == "memory_limit"
     assert all((e.status, e.answer) == ("answered", 2) for i, e in enumerate(executions) if i not in (20, 41))
+
+
+CHEATS = {
+    "a class by type": (["T = type(int)", "return str(T('S', (str,), {}))"], "runtime_error"),
+    "format by getattr": (["return getattr('{0.find}', 'format')(image)"], "runtime_error"),
+    "an error thrown away by finally": (["try:", "    image.simple_query('?')", "finally:", "    return 'yes'"], "rejected"),
+    "break in finally": (["while True:", "    try:", "        image.simple_query('?')", "    finally:", "        break", "return 'yes'"], "rejected"),
+    "memory handled": (["try:", "    x = 'x' * 10 ** 10", "except Exception:", "    return 'yes'"], "memory_limit"),
+    "recursion handled": (["def f():", "    f()", "try:", "    f()", "except:", "    return 'yes'"], "runtime_error"),
+    "time in small pieces": (["for i in range(60):", "    image.find('x'); sum(range(10 ** 6)); max(range(2 * 10 ** 6))", "return 'yes'"], "timeout"),
+    "memory kept in cycles": (["x = [0] * (3 * 10 ** 7)", "x[0] = x", "y = [0] * (3 * 10 ** 7)", "return 'yes'"], "answered"),
+    "deep stack in C": (["x = [1]", "for i in range(90_000):", "    x = map(int, x)", "return list(x)"], "runtime_error"),
+    "a regular expression": (["import re", "return re.search('(a+)+b', 'a' * 40) is None"], "timeout"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHEATS)
+def test_cheats_end_where_they_should_and_harm_nobody(interpreter: Interpreter, name: str) -> None:
+    lines, status = CHEATS[name]
+    good = program("image.find('x')", "return len(image.find('x'))")
+    executions = interpreter.run_batch([good] * 5 + [program(*lines)] + [good] * 5, handler)
+    assert [e.status for e in executions] == ["answered"] * 5 + [status] + ["answered"] * 5
+    (after,) = interpreter.run_batch([good], handler)
+    assert after.answer == 2
+
+
+def test_a_finalizer_cannot_spend_the_calls_of_a_neighbour(interpreter: Interpreter) -> None:
+    spender = program(
+        "def g():", "    try:", "        yield", "    finally:", "        for i in range(200): image.find('x')",
+        "a = [g()]", "next(a[0])", "a.append(a)", "return 1",
+    )  # fmt: skip
+    worker = program(*["x = [[i] for i in range(2000)]", "image.find('x')"] * 20, "return 1")
+    executions = interpreter.run_batch([spender, worker] * 8, handler)
+    assert [(e.status, len(e.calls)) for e in executions] == [("answered", 0), ("answered", 20)] * 8
+
+
+def test_sets_have_one_order_in_all_workers() -> None:
+    orders = set()
+    for _ in range(3):
+        interpreter = Interpreter(workers=1)
+        (execution,) = interpreter.run_batch([program("return list({'yes', 'no', 'maybe', 'perhaps', 'never'})")], handler)
+        orders.add(tuple(execution.answer))
+        interpreter.close()
+    assert len(orders) == 1
+
+
+def test_answers_hold_no_addresses(interpreter: Interpreter) -> None:
+    (execution,) = interpreter.run_batch([program("return repr(lambda: 1)")], handler)
+    assert "0x" not in execution.answer
+
+
+def test_a_worker_cannot_open_files() -> None:
+    interpreter = Interpreter(workers=1)
+    interpreter.run_batch([program("return 1")], handler)
+    with open(f"/proc/{interpreter._workers[0]._process.pid}/limits") as file:
+        limits = {line[:26].strip(): line[26:].split()[0] for line in file}
+    assert (limits["Max open files"], limits["Max file size"]) == ("3", "0")
+    interpreter.close()
+
+
+def test_dropped_interpreters_and_interrupted_batches_leave_no_process() -> None:
+    interpreter = Interpreter(workers=1)
+    interpreter.run_batch([program("return 1")], handler)
+    pids = [interpreter._workers[0]._process.pid]
+
+    def interrupting(calls: Sequence[Call]) -> list[Any]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interpreter.run_batch([program("image.find('x')")], interrupting)
+    interpreter.run_batch([program("return 1")], handler)
+    pids.append(interpreter._workers[0]._process.pid)
+    del interpreter
+    gc.collect()
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
 
 def test_a_program_leaves_nothing_to_the_next() -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import ast
+import time
+from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vispro_gym.programs.extract import MAX_REPLY_CHARACTERS, ExtractError, extract_program
@@ -101,10 +103,88 @@ def test_any_text_ends_in_a_program_or_an_extract_error(reply: str) -> None:
     assert "execute_command" in source
 
 
-@pytest.mark.parametrize("piece", ["```", "```\n", "return ", "x = ", "def execute_command", " ", "\n", "# ", "a.b[", "'"])
-def test_long_repetitions_are_cut_quickly(piece: str) -> None:
-    reply = (piece * MAX_REPLY_CHARACTERS)[: MAX_REPLY_CHARACTERS - 20] + "\nreturn 1"
-    try:
-        extract_program(reply)  # the test's own time limit catches a regular expression that explodes
-    except ExtractError:
-        pass
+KEPT = {
+    "list literal before": 'X = [\n"a",\n"b",\n]\n' + PROGRAM,
+    "condition before": "if True:\n    X=1\n" + PROGRAM,
+    "class before": "class A: pass\n" + PROGRAM,
+    "decorator": "@decorator\n" + PROGRAM,
+    "string with lines at column 0": 'def execute_command(image):\n    x = """\nhello you\n"""\n    return "cup"\n',
+    "tab inside a string": 'def execute_command(image):\n    return "a\tcup"\n',
+    "continued lines": "def execute_command(image):\n    x = 1 + \\\n  2\n    return foo(\nx,\n)\n",
+    "imports after": PROGRAM + "\nimport math\nX = math.pi\n",
+    "brackets first": "(A,\n B) = range(2)\n" + PROGRAM,
+    "annotated name": "count: int\n" + PROGRAM,
+    "module docstring": '"A program."\n' + PROGRAM,
+    "a tag in a string": 'def execute_command(image):\n    return "</think>" + "</s>"\n',
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{}",
+        "```python\n{}```",
+        "```py\n{}```\nDone.",
+        "~~~\n{}~~~",
+        "```\n{}",
+        "Here you are:\n\n{}\nThis looks for a cup.",
+        "{}```\nIt works.",
+        "{}<|im_end|>\n<|im_start|>user\nThanks",
+        "{}</s><|endoftext|>",
+        "<think>\n```python\ndef execute_command(image):\n    return 'draft'\n```\n</think>\n\n{}",
+        "def execute_command(image):\n    return 'draft'\n\nWait, better:\n\n{}",
+        "def execute_command(image):\n    return foo(\n\nNo, this one is better:\n{}",
+        "{}\nQuery: Is it red?\nProgram:\ndef execute_command(image):\n    return 'other'\n",
+    ],
+)
+def test_a_program_is_kept_as_it_is(name: str, form: str) -> None:
+    assert extract_program(form.replace("{}", KEPT[name])) == KEPT[name]
+
+
+def test_a_fenced_program_may_hold_lines_that_are_not_code() -> None:
+    program = PROGRAM + "\nthis is no Python!\n"
+    assert extract_program(f"```python\n{program}```") == program
+
+
+def test_strings_of_a_body_are_not_indented() -> None:
+    source = extract_program('x = """\nhello\n"""\nreturn x\n')
+    namespace: dict[str, Callable[[object], str]] = {}
+    exec(source, namespace)
+    assert namespace["execute_command"](None) == "\nhello\n"
+
+
+LIMIT_SECONDS = 1.0  # a busy machine needs 0.3 at most; a quadratic step at this length takes far more than 1
+PIECES = [
+    "```", "```\n", "~~~a\n", "```\t", "return ", "x = ", "def execute_command", "def execute_command(\n", " ", "\t", "\n", "\r",
+    "\t\n", "# ", "a.b[", "'", '"', '"""', "'''", "\\'''\n", '"\\"', "'\"", "[", "(\n", ")", "a ", "a+", "if ", "=", "x=1\n", "x\\\n",
+    "<|im_end|>", "</s>", "</think>", "</think>\n", "Query:\nProgram:\n", "return 1\n", "x", "1.", "\0", "\ud800", "a.\n", "x y",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", PIECES)
+@pytest.mark.parametrize("start", ["", "```", "```python\n", "x = '''"])
+def test_long_repetitions_are_cut_in_linear_time(piece: str, start: str) -> None:
+    reply = start + (piece * MAX_REPLY_CHARACTERS)[: MAX_REPLY_CHARACTERS - 40] + "x y\nreturn 1"
+    assert _seconds(reply) < LIMIT_SECONDS
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4), st.integers(1, 30_000)), max_size=4))
+def test_repeated_pieces_are_cut_in_linear_time(parts: list[tuple[list[str], int]]) -> None:
+    assert _seconds("".join("".join(pieces) * count for pieces, count in parts)[:MAX_REPLY_CHARACTERS]) < LIMIT_SECONDS
+
+
+def _seconds(reply: str) -> float:
+    """Processor time, which other processes do not lengthen; the best of a few runs."""
+    seconds = []
+    for _ in range(5):
+        start = time.process_time()
+        try:
+            assert "execute_command" in extract_program(reply)
+        except ExtractError:
+            pass
+        seconds.append(time.process_time() - start)
+        if seconds[-1] < LIMIT_SECONDS:
+            break
+    return min(seconds)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from vispro_gym.datasets.errors import DatasetError, MissingDataError, say_once
 from vispro_gym.datasets.images import IMAGE_MODES
 from vispro_gym.datasets.location import Location
 from vispro_gym.datasets.sample import Sample
 
+# Larger than any picture and distance of the datasets, so that a damaged number cannot ask for a canvas of terabytes.
+LARGEST = 16_384
 
-class Dataset(ABC, Sequence[Sample]):
+
+class Dataset(ABC):
     """One split of a dataset, opened for random access.
 
     Attributes:
@@ -45,7 +48,7 @@ class Dataset(ABC, Sequence[Sample]):
         self.split = split
         self.images = images
         self.sample_ids = self._open()
-        self._index = {sample_id: i for i, sample_id in enumerate(self.sample_ids)}
+        self._positions = {sample_id: i for i, sample_id in enumerate(self.sample_ids)}
 
     @abstractmethod
     def _open(self) -> list[str]:
@@ -57,21 +60,24 @@ class Dataset(ABC, Sequence[Sample]):
 
     @abstractmethod
     def has_scene(self, sample_id: str) -> bool:
-        """Whether the sample's pictures are annotated, so that the oracle can look at them."""
+        """Whether the sample's pictures are annotated, so that the oracle can look at them.
+
+        True for a damaged record, too: it stays in the split, so that reading it says what is wrong with it.
+        """
 
     @property
     def is_mini(self) -> bool:
         """Whether this is the generated mini data."""
         return self.location.is_mini
 
-    def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
+    def position(self, sample_id: str) -> int:
         """Position of a sample id. Raises DatasetError if the split has no such sample."""
         try:
-            return self._index[value]
+            return self._positions[sample_id]
         except (KeyError, TypeError):
             example = self.sample_ids[0] if self.sample_ids else "none"
             raise DatasetError(
-                f"{self.name} {self.split} has no sample {value!r}. "
+                f"{self.name} {self.split} has no sample {sample_id!r}. "
                 f"Expected one of its {len(self)} sample ids, such as {example!r}."
             ) from None
 
@@ -94,12 +100,16 @@ class Dataset(ABC, Sequence[Sample]):
                 "because their pictures have no scene annotations and perception='oracle' answers from those."
             )
             self.sample_ids = kept
-            self._index = {sample_id: i for i, sample_id in enumerate(kept)}
+            self._positions = {sample_id: i for i, sample_id in enumerate(kept)}
 
     def __len__(self) -> int:
         return len(self.sample_ids)
 
-    def __getitem__(self, position: Any) -> Any:
+    @overload
+    def __getitem__(self, position: int) -> Sample: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[Sample]: ...
+    def __getitem__(self, position: int | slice) -> Sample | list[Sample]:
         """The sample at a position; a list of samples for a slice."""
         if isinstance(position, slice):
             return [self._sample(sample_id) for sample_id in self.sample_ids[position]]
@@ -127,7 +137,7 @@ def read_json(path: Path, expected: str) -> Any:
             return json.load(file)
     except FileNotFoundError:
         raise MissingDataError(f"{path} is missing. Expected {expected}.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, an integer of thousands of digits, nested too deeply
         raise DatasetError(
             f"{path} is damaged or cut short ({error}). Expected {expected}, as JSON. Fetch the file again."
         ) from error
@@ -149,4 +159,34 @@ def record_value(record: Any, key: str, kind: type | tuple[type, ...], where: st
     if not isinstance(value, kind):
         names = " or ".join(t.__name__ for t in (kind if isinstance(kind, tuple) else (kind,)))
         raise DatasetError(f"{where} has {key!r} of type {type(value).__name__}. Expected {names}.")
+    return value
+
+
+def record_list(record: Any, key: str, kind: type, where: str) -> list[Any]:
+    """The list under a key that a record must have, each of whose items is of one type.
+
+    Raises:
+        DatasetError: As `record_value`, and if an item has another type; names `where`.
+    """
+    items: list[Any] = record_value(record, key, list, where)
+    for i, item in enumerate(items):
+        if not isinstance(item, kind):
+            raise DatasetError(f"{where} has {key!r} whose item {i} is of type {type(item).__name__}. Expected {kind.__name__}.")
+    return items
+
+
+def number(value: Any, what: str, low: float = 0) -> float:
+    """A number of a dataset file, checked.
+
+    Args:
+        value: What the file holds.
+        what: What to call the value in messages.
+        low: The smallest number that makes sense.
+
+    Raises:
+        DatasetError: If the value is no finite number, or too small, or absurdly large.
+    """
+    # JSON as Python reads it may hold NaN, infinity and integers of thousands of digits: no comparison with these raises
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= LARGEST:
+        raise DatasetError(f"{what} is {value!r:.80}. Expected a number from {low} to {LARGEST}.")
     return value

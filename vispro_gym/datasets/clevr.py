@@ -6,15 +6,15 @@
 
 ROOT may also be the folder that holds `CLEVR_v1.0`. Download: https://cs.stanford.edu/people/jcjohns/clevr (CC BY
 4.0). The test split has neither scenes nor answers. Files written by the official generator (node key "type" instead
-of "function", answers of type bool and int) are read as well.
+of "function", answers of type bool and int) are read as well, for pictures of the official size, 480x320.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
 from typing import Any
 
-from vispro_gym.datasets.base import Dataset, read_json, record_value
+from vispro_gym.datasets.base import Dataset, number, read_json, record_list, record_value
 from vispro_gym.datasets.errors import DatasetError, MissingDataError
 from vispro_gym.datasets.images import image_ref
 from vispro_gym.datasets.sample import Sample
@@ -54,7 +54,10 @@ class CLEVR(Dataset):
             raise DatasetError(f"CLEVR split {self.split!r} has no answers. Rewards need a split with annotations: train or val.")
         self._questions: dict[str, Any] = {}
         for i, record in enumerate(records):
-            sample_id = str(record.get("question_index", i)) if isinstance(record, dict) else str(i)
+            index = record.get("question_index", i) if isinstance(record, dict) else i
+            if type(index) is not int:
+                raise DatasetError(f"{path}, question {i}, has question_index of type {type(index).__name__}. Expected int.")
+            sample_id = str(index)
             if sample_id in self._questions:
                 raise DatasetError(f"{path} has question_index {sample_id} twice. Expected unique indices.")
             self._questions[sample_id] = record
@@ -70,21 +73,24 @@ class CLEVR(Dataset):
         return {record_value(record, "image_filename", str, f"{path}, scene {i}"): record for i, record in enumerate(records)}
 
     def has_scene(self, sample_id: str) -> bool:
-        """Whether the sample's picture has an annotated scene."""
+        """Whether the sample's picture has an annotated scene, or the record is damaged."""
         record = self._questions[sample_id]
-        return isinstance(record, dict) and record.get("image_filename") in self._scene_records
+        filename = record.get("image_filename") if isinstance(record, dict) else None
+        return not isinstance(filename, str) or filename in self._scene_records
 
     def _sample(self, sample_id: str) -> Sample:
         record = self._questions[sample_id]
         where = f"CLEVR {self.split} question {sample_id}"
         filename = record_value(record, "image_filename", str, where)
-        if Path(filename).name != filename:  # a file name is part of a path: it must not lead out of the folder
-            raise DatasetError(f"{where} has image_filename {filename!r}. Expected a plain file name.")
-        program = record.get("program")
-        fields = {"family": str(record["question_family_index"])} if "question_family_index" in record else {}
+        if not re.fullmatch(r"\w[\w .-]{0,60}", filename):  # a file name is part of a path: it must not lead out of the folder
+            raise DatasetError(f"{where} has image_filename {filename!r:.80}. Expected a plain file name.")
+        program = record_list(record, "program", dict, where) if "program" in record else []
+        fields = {}
+        if "question_family_index" in record:
+            fields["family"] = str(record_value(record, "question_family_index", int, where))
         if program:
-            node = program[-1]
-            fields["function"] = node.get("function") or node.get("type")
+            key = "type" if "type" in program[-1] else "function"
+            fields["function"] = record_value(program[-1], key, str, f"{where}, last node of the program")
         return Sample(
             sample_id=sample_id,
             query=record_value(record, "question", str, where),
@@ -116,20 +122,30 @@ def scene_from_record(record: Any, where: str) -> Scene:
     `relationships[r][i]` lists the objects that stand in relation r to object i.
 
     Raises:
-        DatasetError: If a key is missing or of the wrong type.
+        DatasetError: If a key is missing or of the wrong type, or a number makes no sense.
     """
     objects = record_value(record, "objects", list, where)
     relationships = record_value(record, "relationships", dict, where)
     edges: list[list[tuple[str, str]]] = [[] for _ in objects]
     for key, relation in _RELATIONS.items():
-        for target, sources in enumerate(record_value(relationships, key, list, where)):
+        rows = record_list(relationships, key, list, f"{where}, relationships")
+        if len(rows) != len(objects):
+            raise DatasetError(
+                f"{where}, relationships, has {len(rows)} lists under {key!r}. Expected one per object: {len(objects)}."
+            )
+        for target, sources in enumerate(rows):
             for source in sources:
+                if type(source) is not int or not 0 <= source < len(objects):
+                    raise DatasetError(
+                        f"{where}, relationships, {key!r}, list {target} holds {source!r:.80}. "
+                        f"Expected indices of its {len(objects)} objects, counted from 0."
+                    )
                 edges[source].append((relation, str(target)))
     scene_objects = {}
     for i, item in enumerate(objects):
         here = f"{where}, object {i}"
         shape, size, color, material = (record_value(item, key, str, here) for key in ("shape", "size", "color", "material"))
-        x, y, depth = record_value(item, "pixel_coords", list, here)
+        x, y, depth = _pixel_coords(item, here)
         scene_objects[str(i)] = SceneObject(
             object_id=str(i),
             name=shape,
@@ -141,8 +157,18 @@ def scene_from_record(record: Any, where: str) -> Scene:
     return Scene(width=_WIDTH, height=_HEIGHT, objects=scene_objects)
 
 
+def _pixel_coords(item: Any, where: str) -> tuple[float, float, float]:
+    coords = record_value(item, "pixel_coords", list, where)
+    if len(coords) != 3:
+        raise DatasetError(f"{where} has {len(coords)} pixel_coords. Expected 3: x, y and the distance from the camera.")
+    x, y, depth = coords
+    what = f"{where}, pixel_coords"
+    # the centre of an object at the edge may lie outside the picture, but nothing is at the camera itself
+    return number(x, f"{what}, x", -_WIDTH), number(y, f"{what}, y", -_HEIGHT), number(depth, f"{what}, distance", 0.01)
+
+
 def _box(x: float, y: float, depth: float, radius: float) -> Box:
     half = radius * _PIXELS_PER_UNIT / depth
-    left, right = max(0, round(x - half)), min(_WIDTH, round(x + half))
-    top, bottom = max(0, round(y - half)), min(_HEIGHT, round(y + half))
+    left, right = (min(max(round(edge), 0), _WIDTH) for edge in (x - half, x + half))
+    top, bottom = (min(max(round(edge), 0), _HEIGHT) for edge in (y - half, y + half))
     return (left, top, right, bottom)

@@ -6,17 +6,17 @@
     ROOT/questions1.2/train_all_questions/train_all_questions_{0..9}.json
 
 Downloads: https://cs.stanford.edu/people/dorarad/gqa/download.html (annotations CC BY 4.0). Scene graphs exist for
-    train and
-val only. Question ids are strings, some with leading zeros.
+train and val only. Question ids are strings, some with leading zeros.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from vispro_gym.datasets.base import Dataset, read_json, record_value
+from vispro_gym.datasets.base import LARGEST, Dataset, number, read_json, record_list, record_value
 from vispro_gym.datasets.errors import DatasetError, MissingDataError
 from vispro_gym.datasets.images import image_ref
 from vispro_gym.datasets.sample import Sample
@@ -40,7 +40,7 @@ class GQA(Dataset):
     def _open(self) -> list[str]:
         self._questions = self._read_questions()
         first = next(iter(self._questions))
-        if "answer" not in record_value(self._questions, first, dict, "The question file"):
+        if "answer" not in record_value(self._questions, first, dict, f"The question file of GQA {self.split}"):
             raise DatasetError(
                 f"GQA split {self.split!r} has no answers (question {first}). "
                 "Rewards need a split with annotations: train, val or testdev."
@@ -95,29 +95,34 @@ class GQA(Dataset):
         return graphs
 
     def has_scene(self, sample_id: str) -> bool:
-        """Whether the sample's picture has a scene graph."""
+        """Whether the sample's picture has a scene graph, or the record is damaged."""
         record = self._questions[sample_id]
-        return isinstance(record, dict) and record.get("imageId") in self._graphs
+        image_id = record.get("imageId") if isinstance(record, dict) else None
+        return not isinstance(image_id, str) or image_id in self._graphs
 
     def _sample(self, sample_id: str) -> Sample:
         record = self._questions[sample_id]
         where = f"GQA {self.split} question {sample_id}"
         image_id = record_value(record, "imageId", str, where)
-        types = record.get("types") or {}
-        program = record.get("semantic")
+        types = record_value(record, "types", dict, where) if "types" in record else {}
+        program = record_list(record, "semantic", dict, where) if "semantic" in record else []
         return Sample(
             sample_id=sample_id,
             query=record_value(record, "question", str, where),
             images=(image_ref(self._image_path(image_id), image_id, self._scene(image_id), self.images),),
             target=record_value(record, "answer", str, where),
-            fields={key: types[key] for key in ("structural", "semantic", "detailed") if key in types},
+            fields={
+                key: record_value(types, key, str, f"{where}, types")
+                for key in ("structural", "semantic", "detailed")
+                if key in types
+            },
             functional_program=tuple(program) if program else None,
         )
 
     def _image_path(self, image_id: str) -> Path:
-        if not re.fullmatch(r"\w+", image_id):  # an id is part of a path: it must not lead out of the folder
+        if not re.fullmatch(r"\w{1,60}", image_id):  # an id is part of a path: it must not lead out of the folder
             raise DatasetError(
-                f"GQA image id {image_id!r} is malformed. Expected letters and digits, as in '2370799' or 'n161313'."
+                f"GQA image id {image_id!r:.80} is malformed. Expected letters and digits, as in '2370799' or 'n161313'."
             )
         return self.location.root / "images" / f"{image_id}.jpg"
 
@@ -141,25 +146,34 @@ def scene_from_graph(graph: Any, where: str) -> Scene:
         DatasetError: If a key is missing or of the wrong type.
     """
     objects = record_value(graph, "objects", dict, where)
-    number = (int, float)
     scene_objects = {}
     for object_id, record in objects.items():
         here = f"{where}, object {object_id}"
-        x, y, w, h = (record_value(record, key, number, here) for key in ("x", "y", "w", "h"))
+        x, y = (_number(record, key, here, low=-LARGEST) for key in ("x", "y"))  # annotators drew beyond the picture at times
+        w, h = (_number(record, key, here) for key in ("w", "h"))
         scene_objects[object_id] = SceneObject(
             object_id=object_id,
             name=record_value(record, "name", str, here),
             box=(x, y, x + w, y + h),
-            attributes=tuple(record_value(record, "attributes", list, here)),
+            attributes=tuple(record_list(record, "attributes", str, here)),
             relations=tuple(
-                (edge["name"], edge["object"])
-                for edge in record_value(record, "relations", list, here)
-                if edge["object"] in objects  # guard against dangling edges
+                (relation, other)
+                for relation, other in _edges(record_list(record, "relations", dict, here), f"{here}, relation")
+                if other in objects  # guard against dangling edges
             ),
         )
     return Scene(
-        width=int(record_value(graph, "width", number, where)),
-        height=int(record_value(graph, "height", number, where)),
+        width=int(_number(graph, "width", where, low=1)),
+        height=int(_number(graph, "height", where, low=1)),
         objects=scene_objects,
-        properties={key: graph[key] for key in ("location", "weather") if key in graph},
+        properties={key: record_value(graph, key, str, where) for key in ("location", "weather") if key in graph},
     )
+
+
+def _number(record: Any, key: str, where: str, low: float = 0) -> float:
+    return number(record_value(record, key, object, where), f"{where}, {key!r}", low)
+
+
+def _edges(relations: list[Any], where: str) -> Iterator[tuple[str, str]]:
+    for edge in relations:
+        yield record_value(edge, "name", str, where), record_value(edge, "object", str, where)

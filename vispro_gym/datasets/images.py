@@ -15,20 +15,33 @@ from vispro_gym.datasets.scene import Scene
 
 IMAGE_MODES = ("required", "optional")
 
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises on damaged files
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+
+def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """Decodes a picture to RGB, uint8 of shape `(height, width, 3)`.
 
+    Args:
+        path: The file.
+        size: `(width, height)` that the annotations are for, None if there are none.
+
     Raises:
-        DatasetError: If the file is missing or is no readable picture.
+        DatasetError: If the file is missing, is no readable picture, or has another size.
     """
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+            found = image.size
+            if size in (None, found):
+                return np.asarray(image.convert("RGB"))
     except FileNotFoundError:
         raise MissingDataError(_missing(path)) from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"{path} is not a readable picture: {error}. Fetch the file again.") from error
+    except _UNREADABLE as error:
+        raise DatasetError(_unreadable(path, error)) from error
+    assert size is not None
+    raise DatasetError(
+        f"{path} is {found[0]}x{found[1]} pixels, but its annotations are for a picture of {size[0]}x{size[1]}: "
+        "boxes would be wrong. Expected the picture that was annotated, neither scaled nor cut."
+    )
 
 
 def blank_image(size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -48,6 +61,8 @@ def image_ref(path: Path, image_id: str, scene: Scene | None, images: str) -> Im
 
     Raises:
         MissingDataError: If the file is needed and missing.
+        DatasetError: If the file is no picture, as far as it is opened here. Its pixels, and whether it has the annotated
+            size, are only looked at by `ImageRef.pixels`: scoring by annotations opens no file.
     """
     if not path.exists():
         if images == "required":
@@ -66,13 +81,16 @@ def image_ref(path: Path, image_id: str, scene: Scene | None, images: str) -> Im
         return ImageRef(image_id, size, partial(blank_image, size), scene=scene)
     if scene is not None:
         size = (scene.width, scene.height)
-    else:
-        try:
-            with Image.open(path) as image:
-                size = image.size
-        except OSError as error:
-            raise DatasetError(f"{path} is not a readable picture: {error}. Fetch the file again.") from error
-    return ImageRef(image_id, size, partial(read_image, path), path=path, scene=scene)
+        return ImageRef(image_id, size, partial(read_image, path, size), path=path, scene=scene)
+    try:
+        with Image.open(path) as image:
+            return ImageRef(image_id, image.size, partial(read_image, path), path=path)
+    except _UNREADABLE as error:
+        raise DatasetError(_unreadable(path, error)) from error
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return f"{path} is not a readable picture: {error}. Fetch the file again."
 
 
 def _missing(path: Path) -> str:

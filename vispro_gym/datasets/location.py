@@ -31,7 +31,10 @@ def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> Locatio
 
     Raises:
         MissingDataError: If a folder was named, by argument or environment variable, that does not exist.
+        TypeError: If `data_dir` is no path.
     """
+    if data_dir is not None and not isinstance(data_dir, str | os.PathLike):
+        raise TypeError(f"data_dir={data_dir!r} is no path. Expected a str, a path or None.")
     candidates = [
         ("data_dir", data_dir),
         (f"the environment variable VISPRO_DATA_{name.upper()}", os.environ.get(f"VISPRO_DATA_{name.upper()}")),

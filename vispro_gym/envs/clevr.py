@@ -31,8 +31,10 @@ class CLEVREnv(VisualProgramEnv):
 
     ## Rewards
     1.0 if the program's answer equals the annotated answer ("yes", "no", a number, a colour, a shape, a size or a
-    material; True is read as "yes", 3 as "3"), else 0.0. A program that fails in any way earns 0.0; there is no
-    default answer.
+    material), else 0.0. Both sides are normalised alike: True and False are read as "yes" and "no", an integer as its
+    digits, a whole float as its integer (3.0 as "3"); texts are stripped and lowered, lose one final full stop, and
+    "true" and "false" are read as "yes" and "no". Nothing else is equated: "three" is not "3". A program that fails in
+    any way earns 0.0, and so does one that returns a list, a patch or nothing; there is no default answer.
 
     ## Episode End
     Terminated after the first program, or with `max_attempts` = k after the first right answer or the k-th program.
@@ -54,12 +56,19 @@ class CLEVREnv(VisualProgramEnv):
 
     ## Arguments
     `gym.make("VisProg-CLEVR-v0", split="val", data_dir="/data/CLEVR_v1.0", images="required", perception="oracle",
-    image_size=224, max_attempts=1)`
+    image_size=224, max_attempts=1, timings=False, render_mode=None)`
 
     - `split`: "train" or "val"; the test split has no answers.
     - `data_dir`: folder with `images/`, `scenes/` and `questions/` (or the one that holds `CLEVR_v1.0/`) as
       downloaded from https://cs.stanford.edu/people/jcjohns/clevr (CC BY 4.0). Without it, drawn mini data is used.
-    - `images`: "optional" shows a blank canvas where a picture is missing.
+    - `images`: "required" (a missing picture is an error) or "optional" (a blank canvas of the annotated size stands
+      in).
+    - `perception`: what programs see through: "oracle" answers from the annotations; or a backend of your own.
+    - `image_size`: side S of the square image in the observation, in pixels, from 1 to 4096.
+    - `max_attempts`: programs that may be tried in one episode.
+    - `timings`: True adds `seconds`, the time that the step took, to the information.
+    - `render_mode`: "rgb_array" (the picture with the boxes that the last program looked at), "ansi" (the query, the
+      program and its outcome as text) or None.
 
     ## Version History
     - v0: first version.

@@ -32,8 +32,11 @@ class GQAEnv(VisualProgramEnv):
     `perception="oracle"` only samples whose picture has a scene graph are drawn.
 
     ## Rewards
-    1.0 if the program's answer equals the annotated answer (both lowered and stripped, True read as "yes"), else
-    0.0. A program that fails in any way earns 0.0; there is no default answer.
+    1.0 if the program's answer equals the annotated answer, else 0.0. Both sides are normalised alike: True and False
+    are read as "yes" and "no", a whole float as its integer (3.0 as "3"); texts are stripped and lowered, lose one
+    final full stop, and "true" and "false" are read as "yes" and "no". Nothing else is equated: "cups" is not "cup". A
+    program that fails in any way earns 0.0, and so does one that returns a list, a patch or nothing; there is no
+    default answer.
 
     ## Episode End
     Terminated after the first program, or with `max_attempts` = k after the first right answer or the k-th program.
@@ -55,14 +58,21 @@ class GQAEnv(VisualProgramEnv):
 
     ## Arguments
     `gym.make("VisProg-GQA-v0", split="val", data_dir="/data/GQA", images="required", perception="oracle",
-    image_size=224, max_attempts=1)`
+    image_size=224, max_attempts=1, timings=False, render_mode=None)`
 
     - `split`: "train", "val", "testdev" or any other question file of the folder ("train_all" for
       `train_all_questions`). Scene graphs, and with them the oracle, exist for train and val only.
     - `data_dir`: folder with `images/`, `sceneGraphs/` and `questions1.2/` as downloaded from
       https://cs.stanford.edu/people/dorarad/gqa/download.html (annotations CC BY 4.0). Without it, drawn mini data
       is used.
-    - `images`: "optional" shows a blank canvas where a picture is missing.
+    - `images`: "required" (a missing picture is an error) or "optional" (a blank canvas of the annotated size stands
+      in).
+    - `perception`: what programs see through: "oracle" answers from the annotations; or a backend of your own.
+    - `image_size`: side S of the square image in the observation, in pixels, from 1 to 4096.
+    - `max_attempts`: programs that may be tried in one episode.
+    - `timings`: True adds `seconds`, the time that the step took, to the information.
+    - `render_mode`: "rgb_array" (the picture with the boxes that the last program looked at), "ansi" (the query, the
+      program and its outcome as text) or None.
 
     ## Version History
     - v0: first version.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import string
+import sys
 from typing import Any
 
+import numpy as np
 from gymnasium import spaces
+from gymnasium.spaces.utils import flatten, flatten_space, unflatten
 from gymnasium.vector.utils import create_shared_memory
 from numpy.typing import NDArray
 
@@ -53,4 +56,25 @@ class UnicodeText(spaces.Text):
 @create_shared_memory.register(UnicodeText)
 def _no_shared_memory(space: UnicodeText, n: int = 1, ctx: Any = None) -> Any:
     # AsyncVectorEnv would read the text once, at the start, and return that for ever.
-    raise TypeError("Texts cannot be shared between processes by memory. Pass vector_kwargs={'shared_memory': False}.")
+    raise TypeError(
+        "Texts cannot be shared between processes by memory. Pass vector_kwargs={'shared_memory': False} to "
+        "gymnasium.make_vec, or shared_memory=False to AsyncVectorEnv."
+    )
+
+
+# Gymnasium flattens a Text to indices into its characters. Here an index is the code point plus one; 0 fills up the rest.
+@flatten_space.register(UnicodeText)
+def _flatten_space(space: UnicodeText) -> spaces.Box:
+    return spaces.Box(0, sys.maxunicode + 1, (space.max_length,), np.int32)
+
+
+@flatten.register(UnicodeText)
+def _flatten(space: UnicodeText, x: str) -> NDArray[np.int32]:  # type: ignore[misc]
+    flat = np.zeros(space.max_length, np.int32)
+    flat[: len(x)] = [ord(character) + 1 for character in x]
+    return flat
+
+
+@unflatten.register(UnicodeText)
+def _unflatten(space: UnicodeText, x: NDArray[np.int32]) -> str:  # type: ignore[misc]
+    return "".join(chr(int(index) - 1) for index in x if index > 0)

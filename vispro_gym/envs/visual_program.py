@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import gymnasium as gym
@@ -13,11 +14,11 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from PIL import Image
 
-from vispro_gym.datasets import Dataset, Sample, open_dataset
+from vispro_gym.datasets import DATASETS, Dataset, Sample, open_dataset
 from vispro_gym.datasets.errors import say_once
 from vispro_gym.engine import Engine, Job, Outcome
 from vispro_gym.envs.spaces import UnicodeText
-from vispro_gym.perception import Perception, make_perception
+from vispro_gym.perception import BACKENDS, Perception, make_perception
 from vispro_gym.rendering.picture import draw_episode
 from vispro_gym.rendering.text import describe_episode, describe_failure
 from vispro_gym.tasks import TASKS, Task
@@ -25,6 +26,9 @@ from vispro_gym.tasks import TASKS, Task
 MAX_QUERY_CHARACTERS = 4_096
 MAX_FEEDBACK_CHARACTERS = 4_096
 MAX_PROGRAM_CHARACTERS = 1 << 24
+MAX_IMAGE_SIZE = 4_096
+
+_OPERATIONS = ("detect", "verify", "answer", "similarity", "depth", "relate")
 
 Observation = dict[str, Any]
 
@@ -43,7 +47,8 @@ class VisualProgramEnv(gym.Env[Observation, str]):
             `VISPRO_DATA_<NAME>`, then `VISPRO_DATA_ROOT/<name>`, then the generated mini data.
         images: "required": a missing picture is an error. "optional": a blank canvas of the annotated size stands in.
         perception: Name of the backend that programs see through (see `vispro_gym.perception.BACKENDS`), or a backend.
-        image_size: Side S of the square image in the observation, in pixels. Programs always see the original picture.
+        image_size: Side S of the square image in the observation, in pixels, at most 4096. Programs always see the
+            original picture.
         max_attempts: Programs that may be tried in one episode. With more than one, the observation gains "feedback".
         timings: Whether `info` holds "seconds", the time that the step took; off by default, so that `info` is
             deterministic.
@@ -52,7 +57,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
     Raises:
         DatasetError: If the data is missing or damaged, or has no such split.
         ValueError: If an option has an unknown value.
-        TypeError: If there is no such option.
+        TypeError: If there is no such option, or a value is of a wrong type.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array", "ansi"], "render_fps": 1}  # noqa: RUF012 (Gymnasium's type)
@@ -80,17 +85,25 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         for name, value in (("image_size", image_size), ("max_attempts", max_attempts)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name}={value!r} is no option. Expected a positive integer.")
+        if image_size > MAX_IMAGE_SIZE:
+            raise ValueError(f"image_size={image_size} is too large. Expected at most {MAX_IMAGE_SIZE} pixels.")
+        if not isinstance(timings, bool):
+            raise TypeError(f"timings={timings!r} is no option. Expected True or False.")
         if isinstance(task, str) and task not in TASKS:
             raise ValueError(f"task={task!r} is unknown. Expected one of: {', '.join(TASKS)}.")
-        self.task: Task = TASKS[task]() if isinstance(task, str) else task
-        backend = make_perception(perception) if isinstance(perception, str) else perception
+        self.task: Task = TASKS[task]() if isinstance(task, str) else _live("task", task, TASKS, ("score", "metric"))
+        backend: Perception = (
+            make_perception(perception) if isinstance(perception, str) else _live("perception", perception, BACKENDS, _OPERATIONS)
+        )
         self.engine = Engine(self.task, backend)
         if isinstance(dataset, str):
             self.dataset = open_dataset(dataset, data_dir, split, images)
             if backend.name == "oracle":
                 self.dataset.keep_annotated()
-        else:
+        elif isinstance(dataset, Dataset):
             self.dataset = dataset
+        else:
+            raise TypeError(f"dataset={dataset!r} is no dataset. Expected a Dataset or one of the names: {', '.join(DATASETS)}.")
         self.image_size = image_size
         self.max_attempts = max_attempts
         self.timings = timings
@@ -117,20 +130,21 @@ class VisualProgramEnv(gym.Env[Observation, str]):
             options: `{"sample_id": ...}` to choose the sample.
 
         Raises:
-            DatasetError: If the sample's picture is missing, its record is damaged, or there is no such sample.
+            DatasetError: If the sample's picture is missing, its record is damaged, or there is no such sample. The
+                previous episode goes on as if `reset` had not been called; the next call draws another sample.
             ValueError: If there is no such option.
+            TypeError: If the options are no dict.
         """
+        if options is not None and not isinstance(options, dict):
+            raise TypeError(f"options={options!r} is no dict. Expected {{'sample_id': ...}} or None.")
+        if unknown := [name for name in options or {} if name != "sample_id"]:
+            raise ValueError(f"unknown reset option {', '.join(map(repr, unknown))}. Expected: 'sample_id'.")
+        chosen = self.dataset.position(options["sample_id"]) if options else None
         super().reset(seed=seed)
-        options = dict(options or {})
-        position = int(
-            self.np_random.integers(len(self.dataset))
-        )  # drawn in any case, so that options do not shift later episodes
-        if "sample_id" in options:
-            position = self.dataset.index(options.pop("sample_id"))
-        if options:
-            raise ValueError(f"unknown reset option {', '.join(map(repr, options))}. Expected: 'sample_id'.")
-        self._sample = self.dataset[position]
-        self._image = letterbox(self._sample.images[0].pixels(), self.image_size)
+        drawn = int(self.np_random.integers(len(self.dataset)))  # in any case, so that options do not shift later episodes
+        sample = self.dataset[drawn if chosen is None else chosen]
+        image = letterbox(sample.images[0].pixels(), self.image_size)
+        self._sample, self._image = sample, image
         self._outcome = None
         self._attempts = 0
         return self._observation(), self._info()
@@ -212,6 +226,17 @@ class VisualProgramEnv(gym.Env[Observation, str]):
             return describe_episode(self._sample.query, self._outcome)
         trace = self._outcome.trace if self._outcome is not None else ()
         return draw_episode(self._sample.images[0].pixels(), [step for step in trace if step.image == 0])
+
+
+def _live(option: str, value: Any, names: Iterable[str], methods: tuple[str, ...]) -> Any:
+    """Checks that an option is an object that can do what its protocol says, and returns it."""
+    missing = [name for name in methods if not callable(getattr(value, name, None))]
+    if isinstance(value, type) or missing or not isinstance(getattr(value, "name", None), str):
+        raise TypeError(
+            f"{option}={value!r} is no {option}. Expected one of the names {', '.join(map(repr, names))}, or an object with "
+            f"a str attribute 'name' and the methods {', '.join(methods)}."
+        )
+    return value
 
 
 def letterbox(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

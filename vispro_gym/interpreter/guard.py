@@ -19,9 +19,9 @@ import math
 import re
 import statistics
 import string
+import sys
 import types
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from vispro_gym.programs.api import API
 
@@ -37,29 +37,51 @@ class Rejected(Exception):
 
 
 class Stop(BaseException):
-    """Ends a program with a status. No program can catch it: only subclasses of Exception can be named in a handler."""
+    """Ends a program with a status. No program can catch it: only subclasses of Exception can be named in a handler.
 
-    def __init__(self, status: str, message: str) -> None:
+    Attributes:
+        status: What became of the program.
+        kind: Type of the error, for people.
+        message: One line.
+    """
+
+    def __init__(self, status: str, kind: str, message: str) -> None:
         super().__init__(message)
         self.status = status
+        self.kind = kind
         self.message = message
 
 
 class Counter:
-    """Counts the steps of one program."""
+    """Counts the steps of one program, and remembers what stopped it: whatever the program does then, it has ended."""
 
-    __slots__ = ("limit", "steps")
+    __slots__ = ("limit", "steps", "stop")
 
     def __init__(self, limit: int) -> None:
         self.steps = 0
         self.limit = limit
+        self.stop: Stop | None = None
+
+    def end(self, status: str, kind: str, message: str) -> NoReturn:
+        """Stops the program."""
+        if self.stop is None:
+            self.stop = Stop(status, kind, message)
+        raise self.stop
 
     def tick(self) -> bool:
         """Burns one step; returns True, so that it can stand in a condition."""
         self.steps += 1
         if self.steps > self.limit:
-            raise Stop("step_limit", f"more than {self.limit} steps")
+            self.end("step_limit", "StepLimit", f"more than {self.limit} steps")
         return True
+
+    def caught(self) -> None:
+        """First statement of every handler: what depends on the process rather than on the program cannot be handled."""
+        error = sys.exc_info()[1]
+        if isinstance(error, MemoryError):
+            self.end("memory_limit", "MemoryError", "out of memory")
+        if isinstance(error, RecursionError):  # handlers that recurse again would take time without end
+            self.end("runtime_error", "RecursionError", "maximum recursion depth exceeded")
 
 
 _NODES: tuple[type[ast.AST], ...] = (
@@ -105,6 +127,7 @@ MODULES: dict[str, Any] = {
     "statistics": statistics,
     "string": string,
     "typing": None,
+    "__future__": None,
 }
 _MODULE_NAMES = {
     "math": [name for name in dir(math) if not name.startswith("_")],
@@ -127,6 +150,7 @@ _MODULE_NAMES = {
     "heapq": ["nlargest", "nsmallest", "heappush", "heappop", "heapify"],
     "statistics": ["mean", "median", "mode", "stdev", "pstdev", "variance"],
     "string": ["ascii_letters", "ascii_lowercase", "ascii_uppercase", "digits", "punctuation"],
+    "__future__": ["annotations"],
     "typing": ["List", "Dict", "Optional", "Union", "Tuple", "Any", "Set", "Callable", "Sequence", "Iterable"],
 }
 
@@ -155,7 +179,7 @@ ATTRIBUTES = frozenset(
 
 _BUILTINS = (
     "abs all any bool dict divmod enumerate filter float frozenset int isinstance issubclass len list map max min "
-    "next range repr reversed round set slice sorted str sum tuple zip iter ord chr pow callable format hash "
+    "next range repr reversed round set slice sorted str sum tuple zip iter ord chr pow callable format "
     "True False None Exception ValueError TypeError KeyError IndexError ZeroDivisionError AttributeError RuntimeError "
     "StopIteration NameError NotImplementedError AssertionError ArithmeticError LookupError OverflowError"
 ).split()
@@ -170,17 +194,21 @@ def _print(*values: object, **options: object) -> None:
 
 
 def _getattr(value: object, name: str, *default: object) -> object:
-    if not isinstance(name, str) or name not in ATTRIBUTES:
+    if type(name) is not str or name not in ATTRIBUTES or name == "format":
         raise AttributeError(f"attribute {name!r} is not available to programs")
     return getattr(value, name, *default)
 
 
 def _hasattr(value: object, name: str) -> bool:
-    return isinstance(name, str) and name in ATTRIBUTES and hasattr(value, name)
+    return type(name) is str and name in ATTRIBUTES and hasattr(value, name)
 
 
 def _type(value: object) -> type:
-    return type(value)
+    """`type` of a plain value. The type of a type would let programs make classes of their own."""
+    kind = type(value)
+    if kind in _TYPES or kind.__name__ == "ImagePatch" or issubclass(kind, Exception):
+        return kind
+    raise TypeError("type() is available for plain values and patches only")
 
 
 _FORMAT_FIELD = re.compile(r"\w*")
@@ -247,6 +275,19 @@ class _Checker(ast.NodeVisitor):
         self._name(node.name, node)
         self.generic_visit(node)
 
+    def visit_Try(self, node: ast.Try) -> None:
+        # Leaving a finally block by return, break or continue throws away the exception that is under way.
+        for statement in node.finalbody:
+            self._stays(statement, in_loop=False)
+        self.generic_visit(node)
+
+    def _stays(self, node: ast.AST, in_loop: bool) -> None:
+        if isinstance(node, ast.Return) or (isinstance(node, ast.Break | ast.Continue) and not in_loop):
+            raise Rejected("a finally block cannot be left by return, break or continue", node.lineno)
+        if not isinstance(node, ast.FunctionDef | ast.Lambda):
+            for child in ast.iter_child_nodes(node):
+                self._stays(child, in_loop or isinstance(node, ast.For | ast.While))
+
     def visit_MatchAs(self, node: ast.MatchAs) -> None:
         self._name(node.name, node)
         self.generic_visit(node)
@@ -288,10 +329,12 @@ class _Checker(ast.NodeVisitor):
 class _Instrumenter(ast.NodeTransformer):
     """Puts a step counter into every loop, comprehension and function, and guards `format` and `except:`."""
 
+    def _call(self, name: str, node: ast.AST) -> ast.Call:
+        function = ast.copy_location(ast.Name(name, ast.Load()), node)
+        return ast.copy_location(ast.Call(func=function, args=[], keywords=[]), node)
+
     def _tick(self, node: ast.AST) -> ast.Call:
-        return ast.copy_location(
-            ast.Call(func=ast.copy_location(ast.Name("_tick_", ast.Load()), node), args=[], keywords=[]), node
-        )
+        return self._call("_tick_", node)
 
     def _with_tick(self, node: Any) -> Any:
         self.generic_visit(node)
@@ -329,6 +372,7 @@ class _Instrumenter(ast.NodeTransformer):
         self.generic_visit(node)
         if node.type is None:
             node.type = ast.copy_location(ast.Name("Exception", ast.Load()), node)
+        node.body.insert(0, ast.copy_location(ast.Expr(self._call("_caught_", node)), node))
         return node
 
 
@@ -338,19 +382,20 @@ def prepare(source: str) -> types.CodeType:
     Raises:
         SyntaxError: If it is no Python (also for NUL bytes, lone surrogates and source that is nested too deeply).
         Rejected: If it uses what programs may not use.
+        MemoryError: If there is too little memory to parse it, which CPython also says of some deep nesting.
     """
     try:
         tree = ast.parse(source, FILENAME)
         _Checker().visit(tree)
         tree = _Instrumenter().visit(tree)
         return compile(ast.fix_missing_locations(tree), FILENAME, "exec")
-    except (ValueError, RecursionError, MemoryError) as error:
-        if isinstance(error, RecursionError | MemoryError):
-            raise SyntaxError("the program is nested too deeply") from None
+    except RecursionError:
+        raise SyntaxError("the program is nested too deeply") from None
+    except ValueError:
         raise SyntaxError("the program holds characters that are not allowed in source code") from None
 
 
 def namespace(counter: Counter, api: dict[str, Any]) -> dict[str, Any]:
     """A fresh global namespace for one run."""
-    tick: Callable[[], bool] = counter.tick
-    return {"__builtins__": dict(SAFE_BUILTINS), "__name__": "program", "_tick_": tick, **api}
+    instruments = {"_tick_": counter.tick, "_caught_": counter.caught}
+    return {"__builtins__": dict(SAFE_BUILTINS), "__name__": "program", **instruments, **api}

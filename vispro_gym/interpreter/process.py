@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import signal
 import struct
 import subprocess
 import sys
@@ -28,12 +29,12 @@ class WorkerDied(Exception):
     """The worker process ended, stopped answering or sent what no worker sends.
 
     Attributes:
-        timed_out: Whether it was ended because it ran beyond its deadline.
+        signal: Number of the signal that ended it; 0 if none did. `SIGPROF` says that its computing time was up.
     """
 
-    def __init__(self, message: str, timed_out: bool = False) -> None:
+    def __init__(self, message: str, signal: int = 0) -> None:
         super().__init__(message)
-        self.timed_out = timed_out
+        self.signal = signal
 
 
 class InterpreterError(RuntimeError):
@@ -50,16 +51,16 @@ class WorkerProcess:
             InterpreterError: If it does not start.
         """
         self._errors = tempfile.TemporaryFile()
-        environment = {"PYTHONHASHSEED": "0"} | {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
+        # Flags instead of -I, which would ignore PYTHONHASHSEED: the order of sets must not change from worker to worker.
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-I", "-B", "-X", "utf8", str(_PACKAGE_DIR / "interpreter" / "worker.py")),
+                *(sys.executable, "-s", "-S", "-P", "-B", "-X", "utf8", str(_PACKAGE_DIR / "interpreter" / "worker.py")),
                 *(str(_PACKAGE_DIR), str(Path(greenlet.__file__).parents[1]), json.dumps(asdict(limits))),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=environment,
+            env={"PYTHONHASHSEED": "0"},
             cwd=os.sep,
             bufsize=0,
         )
@@ -68,12 +69,19 @@ class WorkerProcess:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._output, selectors.EVENT_READ)
         self._buffer = bytearray()
+        self._owner = os.getpid()
         try:
             self.receive(time.monotonic() + START_SECONDS)
         except WorkerDied as error:
-            self._errors.seek(0)
-            said = self._errors.read().decode(errors="replace").strip()[-2_000:]
-            raise InterpreterError(f"the interpreter's worker process did not start: {error}\n{said}") from None
+            raise InterpreterError(f"the interpreter's worker process did not start: {error}") from None
+        except BaseException:
+            self.kill()
+            raise
+
+    def __del__(self) -> None:
+        # A process that nobody holds any more would run until this one ends.
+        if hasattr(self, "_owner"):
+            self.kill()
 
     def send(self, message: Any) -> None:
         """Writes one message. Raises WorkerDied if nobody reads any more."""
@@ -82,7 +90,7 @@ class WorkerProcess:
         try:
             while view:
                 view = view[self._input.write(view) :]
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self.kill()
             raise WorkerDied(f"the process cannot be written to: {error}") from None
 
@@ -110,26 +118,30 @@ class WorkerProcess:
                 except (ValueError, RecursionError):
                     self.kill()
                     raise WorkerDied("the process sent no JSON") from None
-            remaining = deadline - time.monotonic()
-            if remaining <= 0 or not self._selector.select(remaining):
+            # A report that is there counts, however late it is read.
+            if not self._selector.select(max(0.0, deadline - time.monotonic())):
                 self.kill()
-                raise WorkerDied("the process ran beyond its deadline", timed_out=True)
+                raise WorkerDied("the process ran beyond its deadline", signal.SIGPROF)
             chunk = self._output.read(1 << 20)
             if not chunk:
-                code = self.kill()
-                raise WorkerDied(f"the process ended with status {code}")
+                status = self.kill()
+                raise WorkerDied(f"the process ended with status {status}{self._last_words}", max(0, -status))
             self._buffer += chunk
 
     def kill(self) -> int:
-        """Ends the process, if it still runs, and returns its exit status."""
-        self._process.kill()
-        status = self._process.wait()
-        self.forget()
-        return status
-
-    def forget(self) -> None:
-        """Closes this side of the wire without touching the process (which may be a parent's)."""
+        """Ends the process, if it still runs, and returns its exit status. In a forked child it only lets go of it."""
+        if self._input.closed:
+            return self._process.returncode or 0
+        self._last_words = ""
+        if self._owner == os.getpid():
+            self._process.kill()
+            self._process.wait()
+            self._errors.seek(0)
+            said = self._errors.read().decode(errors="replace").strip()[-2_000:]
+            self._last_words = f": {said}" if said else ""
+        else:
+            self._process.returncode = 0  # not ours to wait for
         self._selector.close()
-        self._input.close()
-        self._output.close()
-        self._errors.close()
+        for stream in (self._input, self._output, self._errors):
+            stream.close()
+        return self._process.returncode

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 PatchBox = tuple[int, int, int, int]
@@ -17,8 +17,9 @@ class Limits:
     Attributes:
         steps: Loop iterations, comprehension items and function calls; deterministic.
         calls: Perception calls.
-        seconds: Wall-clock time of the program's own computing, perception not counted; the last resort.
-        memory_mb: Address space of the process that runs it, in MiB.
+        seconds: Computing time of the program, perception not counted; the last resort. It is processor time, so that a busy
+            machine changes nothing; a process that the kernel does not end in time is ended by the clock on the wall.
+        memory_mb: Address space of the process that runs it, in MiB. macOS does not enforce it.
         source_characters: Length of the source.
     """
 
@@ -95,7 +96,7 @@ class Execution:
     status: str
     answer: Any = None
     error: dict[str, Any] | None = None
-    calls: tuple[tuple[Call, Reply], ...] = field(default=())
+    calls: tuple[tuple[Call, Reply], ...] = ()
     steps: int = 0
 
 

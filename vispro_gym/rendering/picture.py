@@ -26,7 +26,7 @@ def draw_episode(image: NDArray[np.uint8], trace: Sequence[Step]) -> NDArray[np.
         trace: The perception calls on this picture.
 
     Returns:
-        uint8 of the same shape.
+        uint8 of the same shape, a copy that may be written to.
     """
     canvas = Image.fromarray(image).convert("RGB")
     draw = ImageDraw.Draw(canvas)
@@ -46,7 +46,7 @@ def draw_episode(image: NDArray[np.uint8], trace: Sequence[Step]) -> NDArray[np.
         draw.rectangle(_corners(box, canvas.size), outline=color, width=width)
     for box, (texts, color) in labels.items():
         _label(draw, font, _corners(box, canvas.size), ", ".join(texts)[:40], color, canvas.size)
-    return np.asarray(canvas)
+    return np.array(canvas)
 
 
 def _marks(step: Step) -> list[tuple[Box, str]]:
