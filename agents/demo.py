@@ -1,0 +1,74 @@
+"""What `make demo` runs: a policy from random weights to programs that earn rewards, on the generated mini data, on two cores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from vispro_agents import filtered_bc
+from vispro_agents.filtered_bc import Point
+
+_INTRODUCTION = """\
+[bold]Visual programming by self-training, in minutes, on two cores[/bold]
+
+A language model of two million parameters with random weights reads queries on pictures and writes Python programs.
+{env} runs each program against the picture and compares its answer with the annotation: reward 1 or 0.
+
+  1. The model imitates {demonstrations} expert programs (MLE).
+  2. It writes {samples} programs for each of {queries} queries (Grow) and is fine-tuned on those that earned 1 (Improve),
+     {iterations} times.
+
+Rewards are those of its greedy programs on scenes that it never saw in training. Results go to {run_dir}; a run that was
+interrupted is resumed there.
+"""
+
+
+@dataclass(frozen=True)
+class Args:
+    """Train a small policy on the mini data and write a report. What `make demo` runs."""
+
+    run_dir: Path = Path("runs/demo")
+    """Folder for everything that the demo writes. A run that is there already is resumed."""
+    seed: int = 0
+    """Seed of everything."""
+
+
+def run(args: Args) -> None:
+    """Train, report, and say how to go on.
+
+    Raises:
+        UsageError: If the folder holds a run with other settings.
+    """
+    console = Console()
+    settings = filtered_bc.Args(run_dir=args.run_dir, seed=args.seed)
+    console.print(_INTRODUCTION.format(**vars(settings)), highlight=False, soft_wrap=True)
+    points = filtered_bc.train(settings, console)
+
+    from vispro_agents.report import draw_curve, write_report  # imports matplotlib
+
+    curve, page = args.run_dir / "curve.png", args.run_dir / "report.html"
+    draw_curve(points, curve)
+    write_report(settings, points, page)
+    console.print(curve_table(points))
+    say = partial(console.print, soft_wrap=True, highlight=False)
+    mle, best = points[1], max(points, key=lambda point: point.reward)
+    say(f"From MLE to the best iteration: {100 * (best.reward - mle.reward):+.1f} points ({best.policy}).")
+    say(f"Learning curve: {curve}\nEpisodes to look at: {page}")
+    say(f"Use the policy: vispro-agents evaluate --policy {args.run_dir} --env {settings.env}")
+    say("On your own GQA folder: vispro-agents train --data-dir /path/to/GQA --run-dir runs/gqa")
+
+
+def curve_table(points: Sequence[Point]) -> Table:
+    """The learning curve as a table, rewards in percent."""
+    table = Table(title="Held-out reward of greedy programs", title_justify="left")
+    for name in ("policy", "reward", "trained on", "reward of Grow"):
+        table.add_column(name, justify="left" if name == "policy" else "right")
+    for point in points:
+        grown = "" if point.grow_reward is None else f"{100 * point.grow_reward:.1f} %"
+        table.add_row(point.policy, f"{100 * point.reward:.1f} %", f"{point.trained_on} programs", grown)
+    return table
