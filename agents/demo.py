@@ -60,7 +60,7 @@ def run(args: Args) -> None:
     say(f"From MLE to the best iteration: {100 * (best.reward - mle.reward):+.1f} points ({best.policy}).")
     say(f"Learning curve: {curve}\nEpisodes to look at: {page}")
     say(f"Use the policy: vispro-agents evaluate --policy {args.run_dir} --env {settings.env}")
-    say("On your own GQA folder: vispro-agents train --data-dir /path/to/GQA --run-dir runs/gqa")
+    say("On your own GQA folder: vispro-agents train --data-dir /path/to/GQA --run-dir runs/gqa --eval-episodes 1000")
 
 
 def curve_table(points: Sequence[Point]) -> Table:

@@ -109,6 +109,14 @@ def test_failures(interpreter: Interpreter) -> None:
     assert all(e.answer is None for e in executions)
 
 
+@pytest.mark.parametrize(
+    "tail", ["print(execute_command(image))", "result = execute_command(image)", "if __name__ == '__main__':\n    x()"]
+)
+def test_trial_runs_at_the_end_are_left_out(interpreter: Interpreter, tail: str) -> None:
+    (execution,) = interpreter.run_batch([Program(program("return 3").source + tail + "\n", ((9, 9),))], handler)
+    assert (execution.status, execution.answer) == ("answered", 3)
+
+
 def test_no_entry_point(interpreter: Interpreter) -> None:
     (execution,) = interpreter.run_batch([Program("x = 1\n", ((9, 9),))], handler)
     assert (execution.status, execution.error and execution.error["type"]) == ("no_answer", "NameError")

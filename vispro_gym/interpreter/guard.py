@@ -23,7 +23,7 @@ import sys
 import types
 from typing import Any, NoReturn
 
-from vispro_gym.programs.api import API
+from vispro_gym.programs.api import API, ENTRY_POINT
 
 FILENAME = "<program>"
 
@@ -376,6 +376,17 @@ class _Instrumenter(ast.NodeTransformer):
         return node
 
 
+def _calls_entry_point(statement: ast.stmt) -> bool:
+    """Whether a statement at top level is what models write to try their program: `print(execute_command(image))`.
+
+    The worker calls the entry point itself, with pictures that no statement at top level has.
+    """
+    if isinstance(statement, ast.FunctionDef):
+        return False
+    names = (node for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+    return any(node.id in (ENTRY_POINT, "__name__") for node in names)
+
+
 def prepare(source: str) -> types.CodeType:
     """Parses, checks, instruments and compiles a program.
 
@@ -386,6 +397,7 @@ def prepare(source: str) -> types.CodeType:
     """
     try:
         tree = ast.parse(source, FILENAME)
+        tree.body = [statement for statement in tree.body if not _calls_entry_point(statement)]
         _Checker().visit(tree)
         tree = _Instrumenter().visit(tree)
         return compile(ast.fix_missing_locations(tree), FILENAME, "exec")
