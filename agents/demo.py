@@ -23,9 +23,12 @@ A language model of two million parameters with random weights reads queries on 
   2. It writes {samples} programs for each of {queries} queries (Grow) and is fine-tuned on those that earned 1 (Improve),
      {iterations} times.
 
-Rewards are those of its greedy programs on scenes that it never saw in training. Results go to {run_dir}; a run that was
+Rewards are those of its greedy programs for {eval_episodes} queries on scenes that it never saw in training. Results go to {run_dir}; a run that was
 interrupted is resumed there.
 """
+
+
+_EVAL_EPISODES = 400  # a third of the split: a minute saved, and a standard error of 2.5 points
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def run(args: Args) -> None:
         UsageError: If the folder holds a run with other settings.
     """
     console = Console()
-    settings = filtered_bc.Args(run_dir=args.run_dir, seed=args.seed)
+    settings = filtered_bc.Args(run_dir=args.run_dir, seed=args.seed, eval_episodes=_EVAL_EPISODES)
     console.print(_INTRODUCTION.format(**vars(settings)), highlight=False, soft_wrap=True)
     points = filtered_bc.train(settings, console)
 
