@@ -23,8 +23,8 @@ A language model of two million parameters with random weights reads queries on 
   2. It writes {samples} programs for each of {queries} queries (Grow) and is fine-tuned on those that earned 1 (Improve),
      {iterations} times.
 
-Rewards are those of its greedy programs for {eval_episodes} queries on scenes that it never saw in training. Results go to {run_dir}; a run that was
-interrupted is resumed there.
+Rewards are those of its greedy programs for {eval_episodes} queries on scenes that it never saw in training. Results go
+to {run_dir}; a run that was interrupted is resumed there.
 """
 
 
