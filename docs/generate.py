@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gymnasium.envs.registration import load_env_creator
 
-from vispro_gym.interpreter.guard import MODULES
+from vispro_gym.interpreter.language import MODULES
 from vispro_gym.perception.language import QUESTION_FORMS
 from vispro_gym.programs.api import API, DEVIATIONS
 from vispro_gym.programs.prompt import EXAMPLES

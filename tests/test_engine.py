@@ -35,12 +35,13 @@ CASES = {
     "no_answer": (program("image_patch.find('cup')"), 0.0),
     "extract_error": ("I would look for a cup.", 0.0),
     "syntax_error": ("def execute_command(image) return", 0.0),
-    "rejected": (program("return image.__class__"), 0.0),
+    "rejected": (program("return image.__dict__"), 0.0),
     "runtime_error": (program("return image_patch.find('dog')[0]"), 0.0),
-    "timeout": (program("return 10 ** 10 ** 9"), 0.0),
+    "timeout": (program("import re\nreturn re.search('(a+)+b', 'a' * 40)"), 0.0),
     "step_limit": (program("while True: pass"), 0.0),
     "memory_limit": (program("return len([0] * 10 ** 9)"), 0.0),
     "call_limit": (program("while True: image_patch.find('cup')"), 0.0),
+    "output_limit": (program("return 'x' * 5000"), 0.0),
     "perception_error": (program("return image_patch.simple_query('What is this?')"), 0.0),
 }
 

@@ -21,12 +21,13 @@ from vispro_gym.registration import ENVIRONMENTS
 class List:
     """List the registered environments."""
 
-    def run(self) -> None:
+    def run(self) -> int:
         """Prints a table."""
         table = Table("environment", "task", "splits with annotations", "what it asks")
         for row in ENVIRONMENTS:
             table.add_row(row.env_id, row.task, ", ".join(row.splits), row.summary)
         Console().print(table)
+        return 0
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Mini:
     out: tyro.conf.Positional[Path]
     """Folder to write to; it must be empty or not exist."""
 
-    def run(self) -> None:
+    def run(self) -> int:
         """Writes the data."""
         if self.name not in GENERATORS:
             raise DatasetError(f"There is no mini data for {self.name!r}. Expected one of: {', '.join(GENERATORS)}.")
@@ -47,6 +48,7 @@ class Mini:
         self.out.mkdir(parents=True, exist_ok=True)
         write_mini(self.name, self.out)
         print(f"Wrote the mini data of {self.name} to {self.out}.")
+        return 0
 
 
 @dataclass
@@ -56,27 +58,47 @@ class Prompt:
     query: tyro.conf.Positional[str]
     """The query to write a program for."""
 
-    def run(self) -> None:
+    def run(self) -> int:
         """Prints the prompt."""
         print(build_prompt(self.query), end="")
+        return 0
+
+
+@dataclass
+class Doctor:
+    """Tell how well this machine confines the programs that it runs."""
+
+    def run(self) -> int:
+        """Prints what was found; returns 0 if programs are confined in full."""
+        from vispro_gym.interpreter.doctor import DoctorError, doctor  # needs what Windows does not have
+
+        try:
+            return doctor()
+        except DoctorError as error:
+            print(f"vispro-gym: {error}", file=sys.stderr)
+            return 2
 
 
 Command = (
     Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Mini, tyro.conf.subcommand("mini")]
     | Annotated[Prompt, tyro.conf.subcommand("prompt")]
+    | Annotated[Doctor, tyro.conf.subcommand("doctor")]
 )
 
 
 def main(args: list[str] | None = None) -> int:
-    """Runs the command; returns the exit status: 0, or 2 after an error of the user's, which is one line on stderr."""
-    command: List | Mini | Prompt = tyro.cli(Command, prog="vispro-gym", description=__doc__, args=args)  # type: ignore[arg-type]
+    """Runs the command.
+
+    Returns:
+        The exit status: 0; 1 if `doctor` is not content; 2 after an error of the user's, which is one line on stderr.
+    """
+    command: List | Mini | Prompt | Doctor = tyro.cli(Command, prog="vispro-gym", description=__doc__, args=args)  # type: ignore[arg-type]
     try:
-        command.run()
+        return command.run()
     except (DatasetError, OSError) as error:
         print(f"vispro-gym: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from typing import Any
 
 from vispro_gym.datasets.sample import ImageRef, Sample
 from vispro_gym.datasets.scene import Box
-from vispro_gym.interpreter.pool import Interpreter, shared_interpreter
-from vispro_gym.interpreter.types import Call, CallFailure, Execution, PatchAnswer, PatchBox, Program, Reply
+from vispro_gym.interpreter.shared import shared_interpreter
+from vispro_gym.interpreter.types import Call, CallFailure, Execution, PatchAnswer, PatchBox, Program, ProgramRunner, Reply
 from vispro_gym.perception.protocol import (
     Answer,
     Depth,
@@ -43,6 +43,7 @@ OUTCOMES = (
     "step_limit",
     "memory_limit",
     "call_limit",
+    "output_limit",
     "perception_error",
 )
 """What can become of a program. Only "correct" earns a reward."""
@@ -98,8 +99,9 @@ class Outcome:
         error: `{"type", "message", "line"}` if the program gave no answer, else None. Lines count from 1; 0 means
             that the error has none.
         trace: The perception calls in order.
-        steps: Loop iterations, comprehension items and function calls that the program took.
+        steps: Steps that the program took, see `vispro_gym.interpreter.types.Limits`.
         details: What the task says about the score.
+        output: What the program printed.
     """
 
     outcome: str
@@ -111,6 +113,7 @@ class Outcome:
     trace: tuple[Step, ...] = ()
     steps: int = 0
     details: dict[str, Any] | None = None
+    output: str = ""
 
     @property
     def perception_calls(self) -> int:
@@ -121,7 +124,7 @@ class Outcome:
 class Engine:
     """Turns replies into outcomes. Holds no state between calls beside the interpreter's worker processes."""
 
-    def __init__(self, task: Task, perception: Perception, interpreter: Interpreter | None = None) -> None:
+    def __init__(self, task: Task, perception: Perception, interpreter: ProgramRunner | None = None) -> None:
         """Puts the parts together.
 
         Args:
@@ -194,12 +197,23 @@ class Engine:
                 error=execution.error,
                 trace=trace,
                 steps=execution.steps,
+                output=execution.output,
             )
         answer = _answer(execution.answer, sample)
         score = self.task.score(answer, sample.target)
         outcome = "correct" if score.reward else "wrong"
         details = dict(score.details)
-        return Outcome(outcome, score.reward, sample.sample_id, source, answer, None, trace, execution.steps, details)
+        return Outcome(
+            outcome,
+            score.reward,
+            sample.sample_id,
+            source,
+            answer,
+            trace=trace,
+            steps=execution.steps,
+            details=details,
+            output=execution.output,
+        )
 
 
 def flip(box: PatchBox | Box, height: int) -> Any:

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from vispro_gym.interpreter.pool import Interpreter, shared_interpreter
+from vispro_gym.interpreter.pool import Interpreter
+from vispro_gym.interpreter.shared import shared_interpreter
 from vispro_gym.interpreter.types import Call, CallFailure, Limits, PatchAnswer, Program
 
 
@@ -89,15 +90,18 @@ FAILURES: dict[str, tuple[list[str], str, str, int]] = {
     "none": (["pass"], "no_answer", "TypeError", 0),
     "dict": (["return {'a': 1}"], "no_answer", "TypeError", 0),
     "nested list": (["return [[1]]"], "no_answer", "ValueError", 0),
-    "long text": (["return 'x' * 3000"], "no_answer", "ValueError", 0),
+    "long text": (["return 'x' * 3000"], "output_limit", "OutputLimit", 0),
+    "long list": (["return [0] * 300"], "output_limit", "OutputLimit", 0),
+    "printing": (["while True:", "    print('x')"], "output_limit", "OutputLimit", 3),
     "nan": (["return float('nan')"], "no_answer", "ValueError", 0),
     "huge integer": (["return 2 ** 70"], "no_answer", "ValueError", 0),
     "perception": (["try:", "    return image.simple_query('?')", "except Exception:", "    return 'caught'"], "perception_error", "PerceptionError", 3),
     "calls": (["for i in range(300):", "    image.exists('x')"], "call_limit", "CallLimit", 3),
     "steps": (["while True:", "    pass"], "step_limit", "StepLimit", 3),
     "swallowed steps": (["while True:", "    try:", "        while True: pass", "    except Exception:", "        pass"], "step_limit", "StepLimit", 4),
-    "time": (["return 7 ** 10 ** 9"], "timeout", "Timeout", 0),
-    "memory": (["return len('x' * 10 ** 10)"], "memory_limit", "MemoryError", 2),
+    "time": (["import re", "return re.search('(a+)+b', 'a' * 40)"], "timeout", "Timeout", 0),
+    "memory": (["x = []", "for i in range(9000):", "    x.append(list(range(10 ** 6)))"], "memory_limit", "MemoryLimit", 4),
+    "size": (["return len('x' * 10 ** 10)"], "memory_limit", "MemoryLimit", 2),
 }  # fmt: skip
 
 
@@ -146,7 +150,11 @@ def test_calls_are_batched_across_programs(interpreter: Interpreter) -> None:
 
 
 def test_the_result_does_not_depend_on_the_batch(interpreter: Interpreter) -> None:
-    programs = [program(*lines) for lines, *_ in [*ANSWERS.values(), *FAILURES.values()] if "10 **" not in lines[0]]
+    programs = [
+        program(*lines)
+        for lines, *_ in [*ANSWERS.values(), *FAILURES.values()]
+        if "10 **" not in str(lines) and "(a+)" not in str(lines)
+    ]
     together = interpreter.run_batch(programs, handler)
     backwards = interpreter.run_batch(programs[::-1], handler)[::-1]
     single = [interpreter.run_batch([p], handler)[0] for p in programs]
@@ -162,8 +170,8 @@ def test_the_result_does_not_depend_on_the_batch(interpreter: Interpreter) -> No
 
 def test_neighbours_of_a_hog_get_their_own_results(interpreter: Interpreter) -> None:
     hog, glutton, good = (
-        program("return 7 ** 10 ** 9"),
-        program("return len([0] * 10 ** 10)"),
+        program("import re", "return re.search('(a+)+b', 'a' * 40)"),
+        program("return [list(range(10 ** 6)) for i in range(9000)]"),
         program("return len(image.find('x'))"),
     )
     executions = interpreter.run_batch([good] * 20 + [hog] + [good] * 20 + [glutton] + [good] * 30, handler)
@@ -174,14 +182,23 @@ def test_neighbours_of_a_hog_get_their_own_results(interpreter: Interpreter) -> 
 
 CHEATS = {
     "a class by type": (["T = type(int)", "return str(T('S', (str,), {}))"], "runtime_error"),
-    "format by getattr": (["return getattr('{0.find}', 'format')(image)"], "runtime_error"),
+    "format by getattr": (["return getattr('{0.find.__globals__}', 'format')(image)"], "runtime_error"),
     "an error thrown away by finally": (["try:", "    image.simple_query('?')", "finally:", "    return 'yes'"], "rejected"),
     "break in finally": (["while True:", "    try:", "        image.simple_query('?')", "    finally:", "        break", "return 'yes'"], "rejected"),
     "memory handled": (["try:", "    x = 'x' * 10 ** 10", "except Exception:", "    return 'yes'"], "memory_limit"),
     "recursion handled": (["def f():", "    f()", "try:", "    f()", "except:", "    return 'yes'"], "runtime_error"),
-    "time in small pieces": (["for i in range(60):", "    image.find('x'); sum(range(10 ** 6)); max(range(2 * 10 ** 6))", "return 'yes'"], "timeout"),
-    "memory kept in cycles": (["x = [0] * (3 * 10 ** 7)", "x[0] = x", "y = [0] * (3 * 10 ** 7)", "return 'yes'"], "answered"),
-    "deep stack in C": (["x = [1]", "for i in range(90_000):", "    x = map(int, x)", "return list(x)"], "runtime_error"),
+    "time in small pieces": (["for i in range(60):", "    image.find('x'); sum(range(10 ** 6)); max(range(10 ** 6))", "return 'yes'"], "step_limit"),
+    "memory kept in cycles": (["for i in range(20):", "    x = list(range(90_000))", "    x[0] = x", "return 'yes'"], "answered"),
+    "deep stack in C": (["x = [1]", "for i in range(90_000):", "    x = map(int, x)", "return list(x)"], "step_limit"),
+    "deep generators": (["x = [1]", "for i in range(90_000):", "    x = (y for y in x)", "return list(x)"], "step_limit"),
+    "recursion in finally": (["def f():", "    try: f()", "    finally: f()", "f()"], "runtime_error"),
+    "identifiers beyond ASCII": (["é = 1", "return image.ﬁnd('x')[0].left + é"], "answered"),
+    "methods without a patch": (["return ImagePatch.simple_query(ImagePatch, 'x')"], "runtime_error"),
+    "long texts": (["return image.best_text_match(['\U0001f600' * 500] * 100)"], "runtime_error"),
+    "a long error": (["x = [1]", "for i in range(60): x = [x, x]", "raise ValueError(x)"], "runtime_error"),
+    "a long error as text": (["x = [1]", "for i in range(60): x = [x, x]", "return str(ValueError(x))"], "memory_limit"),
+    "a long text by map": (["x = [1]", "for i in range(60): x = [x, x]", "return ''.join(map(str, [x]))"], "memory_limit"),
+    "memory claimed": (["raise MemoryError"], "runtime_error"),
     "a regular expression": (["import re", "return re.search('(a+)+b', 'a' * 40) is None"], "timeout"),
 }  # fmt: skip
 
@@ -226,7 +243,7 @@ def test_a_worker_cannot_open_files() -> None:
     interpreter.run_batch([program("return 1")], handler)
     with open(f"/proc/{interpreter._workers[0]._process.pid}/limits") as file:
         limits = {line[:26].strip(): line[26:].split()[0] for line in file}
-    assert (limits["Max open files"], limits["Max file size"]) == ("3", "0")
+    assert (limits["Max open files"], limits["Max file size"]) == ("0", "0")
     interpreter.close()
 
 
@@ -327,7 +344,7 @@ def test_child_processes_have_workers_of_their_own(method: str) -> None:
 def test_workers_end_with_their_parent() -> None:
     source = (
         "import time\n"
-        "from vispro_gym.interpreter.pool import shared_interpreter\n"
+        "from vispro_gym.interpreter.shared import shared_interpreter\n"
         "from vispro_gym.interpreter.types import Program\n"
         "i = shared_interpreter()\n"
         "i.run_batch([Program('def execute_command(image):\\n    return 1\\n', ((9, 9),))], list)\n"

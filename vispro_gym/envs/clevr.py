@@ -47,7 +47,7 @@ class CLEVREnv(VisualProgramEnv):
     and after a step, all deterministic:
 
     - `outcome`: correct, wrong, no_answer, extract_error, syntax_error, rejected, runtime_error, timeout,
-      step_limit, memory_limit, call_limit or perception_error.
+      step_limit, memory_limit, call_limit, output_limit or perception_error.
     - `answer`: what the program returned, as text; None if it returned nothing.
     - `error`: `{"type", "message", "line"}` of a program that gave no answer, else `{}`. Lines count from 1; 0 means
       no line.
@@ -56,7 +56,7 @@ class CLEVREnv(VisualProgramEnv):
 
     ## Arguments
     `gym.make("VisProg-CLEVR-v0", split="val", data_dir="/data/CLEVR_v1.0", images="required", perception="oracle",
-    image_size=224, max_attempts=1, timings=False, render_mode=None)`
+    image_size=224, max_attempts=1, isolation=None, timings=False, render_mode=None)`
 
     - `split`: "train" or "val"; the test split has no answers.
     - `data_dir`: folder with `images/`, `scenes/` and `questions/` (or the one that holds `CLEVR_v1.0/`) as
@@ -66,6 +66,9 @@ class CLEVREnv(VisualProgramEnv):
     - `perception`: what programs see through: "oracle" answers from the annotations; or a backend of your own.
     - `image_size`: side S of the square image in the observation, in pixels, from 1 to 4096.
     - `max_attempts`: programs that may be tried in one episode.
+    - `isolation`: "require" refuses to run programs where the kernel does not confine the process that runs them,
+      "best-effort" runs them all the same; None means `VISPRO_ISOLATION`, else "require" on Linux. See
+      `vispro-gym doctor`.
     - `timings`: True adds `seconds`, the time that the step took, to the information.
     - `render_mode`: "rgb_array" (the picture with the boxes that the last program looked at), "ansi" (the query, the
       program and its outcome as text) or None.

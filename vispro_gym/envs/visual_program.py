@@ -18,6 +18,8 @@ from vispro_gym.datasets import DATASETS, Dataset, Sample, open_dataset
 from vispro_gym.datasets.errors import say_once
 from vispro_gym.engine import Engine, Job, Outcome
 from vispro_gym.envs.spaces import UnicodeText
+from vispro_gym.interpreter.shared import shared_interpreter
+from vispro_gym.interpreter.types import Isolation
 from vispro_gym.perception import BACKENDS, Perception, make_perception
 from vispro_gym.rendering.picture import draw_episode
 from vispro_gym.rendering.text import describe_episode, describe_failure
@@ -50,6 +52,9 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         image_size: Side S of the square image in the observation, in pixels, at most 4096. Programs always see the
             original picture.
         max_attempts: Programs that may be tried in one episode. With more than one, the observation gains "feedback".
+        isolation: "require": programs run only where the kernel confines the process that runs them. "best-effort": they run
+            in any case. None: the environment variable `VISPRO_ISOLATION`, then "require" on Linux and "best-effort"
+            elsewhere. See `vispro-gym doctor`.
         timings: Whether `info` holds "seconds", the time that the step took; off by default, so that `info` is
             deterministic.
         render_mode: "rgb_array", "ansi" or None.
@@ -73,6 +78,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         perception: str | Perception = "oracle",
         image_size: int = 224,
         max_attempts: int = 1,
+        isolation: Isolation | None = None,
         timings: bool = False,
         render_mode: str | None = None,
         **unknown: Any,
@@ -87,6 +93,8 @@ class VisualProgramEnv(gym.Env[Observation, str]):
                 raise ValueError(f"{name}={value!r} is no option. Expected a positive integer.")
         if image_size > MAX_IMAGE_SIZE:
             raise ValueError(f"image_size={image_size} is too large. Expected at most {MAX_IMAGE_SIZE} pixels.")
+        if isolation not in (None, "require", "best-effort"):
+            raise ValueError(f"isolation={isolation!r} is unknown. Expected 'require', 'best-effort' or None.")
         if not isinstance(timings, bool):
             raise TypeError(f"timings={timings!r} is no option. Expected True or False.")
         if isinstance(task, str) and task not in TASKS:
@@ -95,7 +103,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         backend: Perception = (
             make_perception(perception) if isinstance(perception, str) else _live("perception", perception, BACKENDS, _OPERATIONS)
         )
-        self.engine = Engine(self.task, backend)
+        self.engine = Engine(self.task, backend, shared_interpreter(isolation=isolation) if isolation else None)
         if isinstance(dataset, str):
             self.dataset = open_dataset(dataset, data_dir, split, images)
             if backend.name == "oracle":

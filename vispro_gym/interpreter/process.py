@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import marshal
+import mmap
 import os
 import selectors
 import signal
@@ -19,8 +21,11 @@ import greenlet
 
 from vispro_gym.interpreter.types import Limits
 
-MAX_MESSAGE_BYTES = 16 << 20
-START_SECONDS = 30.0
+MAX_MESSAGE_BYTES = 64 << 20
+START_SECONDS = 60.0
+
+# Not -I, which would ignore PYTHONHASHSEED: the order of sets must not change from worker to worker. Nobody reads columns.
+_FLAGS = ("-s", "-S", "-P", "-B", "-X", "utf8", "-X", "no_debug_ranges")
 
 _PACKAGE_DIR = Path(__file__).parents[1]
 
@@ -30,69 +35,97 @@ class WorkerDied(Exception):
 
     Attributes:
         signal: Number of the signal that ended it; 0 if none did. `SIGPROF` says that its computing time was up.
+        program: The program that ran at the time, as far as the process can be believed; None if none is known.
     """
 
-    def __init__(self, message: str, signal: int = 0) -> None:
+    def __init__(self, message: str, signal: int = 0, program: int | None = None) -> None:
         super().__init__(message)
         self.signal = signal
+        self.program = program
 
 
 class InterpreterError(RuntimeError):
-    """No worker process could be started."""
+    """No worker process could be started, or none that is confined as well as asked for."""
 
 
 class WorkerProcess:
-    """A started worker. Not safe for use by several threads at once."""
+    """A worker. Not safe for use by several threads at once.
+
+    Attributes:
+        layers: What confines it, layer by layer, see `vispro_gym.interpreter.confine`; empty until `wait_until_ready`.
+        programs: Number of programs that it has been given.
+    """
 
     def __init__(self, limits: Limits) -> None:
-        """Starts the process and waits until it is ready.
+        """Starts the process, without waiting for it.
 
         Raises:
-            InterpreterError: If it does not start.
+            InterpreterError: If it cannot be started.
         """
+        self.layers: dict[str, str] = {}
+        self.programs = 0
         self._errors = tempfile.TemporaryFile()
-        # Flags instead of -I, which would ignore PYTHONHASHSEED: the order of sets must not change from worker to worker.
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-s", "-S", "-P", "-B", "-X", "utf8", str(_PACKAGE_DIR / "interpreter" / "worker.py")),
-                *(str(_PACKAGE_DIR), str(Path(greenlet.__file__).parents[1]), json.dumps(asdict(limits))),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env={"PYTHONHASHSEED": "0"},
-            cwd=os.sep,
-            bufsize=0,
-        )
+        # The worker keeps the number of the running program in this page of shared memory.
+        with tempfile.TemporaryFile() as page:
+            page.truncate(mmap.PAGESIZE)
+            self._page = mmap.mmap(page.fileno(), mmap.PAGESIZE)
+            try:
+                self._process = subprocess.Popen(
+                    [
+                        *(sys.executable, *_FLAGS, str(_PACKAGE_DIR / "interpreter" / "worker.py")),
+                        *(str(_PACKAGE_DIR), str(Path(greenlet.__file__).parents[1])),
+                        *(json.dumps(asdict(limits)), str(page.fileno())),
+                    ],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._errors,
+                    env={"PYTHONHASHSEED": "0"},
+                    cwd=os.sep,
+                    bufsize=0,
+                    pass_fds=(page.fileno(),),
+                    start_new_session=True,  # Ctrl-C is for the parent, which then ends its workers
+                )
+            except OSError as error:
+                self._errors.close()
+                raise InterpreterError(f"the interpreter's worker process could not be started: {error}") from None
         assert self._process.stdin is not None and self._process.stdout is not None
         self._input, self._output = self._process.stdin, self._process.stdout
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._output, selectors.EVENT_READ)
         self._buffer = bytearray()
         self._owner = os.getpid()
-        try:
-            self.receive(time.monotonic() + START_SECONDS)
-        except WorkerDied as error:
-            raise InterpreterError(f"the interpreter's worker process did not start: {error}") from None
-        except BaseException:
-            self.kill()
-            raise
 
     def __del__(self) -> None:
         # A process that nobody holds any more would run until this one ends.
         if hasattr(self, "_owner"):
             self.kill()
 
+    def wait_until_ready(self) -> None:
+        """Waits until the process is confined and takes programs.
+
+        Raises:
+            InterpreterError: If it does not get there.
+        """
+        if self.layers:
+            return
+        try:
+            layers = self.receive(time.monotonic() + START_SECONDS)
+            self.layers = {str(layer): str(state) for layer, state in layers.items()}
+        except (WorkerDied, AttributeError) as error:
+            raise InterpreterError(f"the interpreter's worker process did not start: {error}") from None
+        except BaseException:
+            self.kill()
+            raise
+
     def send(self, message: Any) -> None:
         """Writes one message. Raises WorkerDied if nobody reads any more."""
-        data = json.dumps(message, separators=(",", ":")).encode()
+        data = marshal.dumps(message)
         view = memoryview(struct.pack("!I", len(data)) + data)
         try:
             while view:
                 view = view[self._input.write(view) :]
-        except (OSError, ValueError) as error:
-            self.kill()
-            raise WorkerDied(f"the process cannot be written to: {error}") from None
+        except (OSError, ValueError):
+            raise self._death("the process reads no more") from None
 
     def receive(self, deadline: float) -> Any:
         """Reads one message.
@@ -108,25 +141,32 @@ class WorkerProcess:
             if size is None and len(self._buffer) >= 4:
                 (size,) = struct.unpack_from("!I", self._buffer)
                 if size > MAX_MESSAGE_BYTES:
-                    self.kill()
-                    raise WorkerDied(f"the process sent a message of {size} bytes")
+                    raise self._death(f"the process sent a message of {size} bytes")
             if size is not None and len(self._buffer) >= 4 + size:
                 data = bytes(self._buffer[4 : 4 + size])
                 del self._buffer[: 4 + size]
                 try:
                     return json.loads(data)
                 except (ValueError, RecursionError):
-                    self.kill()
-                    raise WorkerDied("the process sent no JSON") from None
+                    raise self._death("the process sent no JSON") from None
             # A report that is there counts, however late it is read.
             if not self._selector.select(max(0.0, deadline - time.monotonic())):
-                self.kill()
-                raise WorkerDied("the process ran beyond its deadline", signal.SIGPROF)
+                raise self._death("the process ran beyond its deadline", signal.SIGPROF)
             chunk = self._output.read(1 << 20)
             if not chunk:
-                status = self.kill()
-                raise WorkerDied(f"the process ended with status {status}{self._last_words}", max(0, -status))
+                raise self._death("the process ended")
             self._buffer += chunk
+
+    def malformed(self, why: str) -> WorkerDied:
+        """Ends a process that sent what no worker sends."""
+        return self._death(f"the process sent a malformed report: {why}")
+
+    def _death(self, message: str, cause: int | None = None) -> WorkerDied:
+        (program,) = struct.unpack_from("I", self._page)
+        status = self.kill()
+        if cause is None:
+            cause = -status if status < 0 and status != -signal.SIGKILL else 0
+        return WorkerDied(f"{message} (status {status}){self._last_words}", cause, program)
 
     def kill(self) -> int:
         """Ends the process, if it still runs, and returns its exit status. In a forked child it only lets go of it."""
@@ -142,6 +182,7 @@ class WorkerProcess:
         else:
             self._process.returncode = 0  # not ours to wait for
         self._selector.close()
+        self._page.close()
         for stream in (self._input, self._output, self._errors):
             stream.close()
         return self._process.returncode

@@ -19,6 +19,7 @@ from vispro_gym.programs.api import API, Member
 
 MAX_TEXT = 500
 MAX_TEXTS = 100
+MAX_TEXT_TOTAL = 4_000
 
 
 def perceive(operation: str, image: int, box: tuple[int, int, int, int], arguments: tuple[Any, ...]) -> Any:
@@ -101,7 +102,10 @@ def _texts(values: Any, function: str, prefix: str = "") -> tuple[str, ...]:
         raise TypeError(f"{function}() expects a list of strings, got {type(values).__name__}")
     if not 0 < len(values) <= MAX_TEXTS:
         raise ValueError(f"{function}() expects 1 to {MAX_TEXTS} strings, got {len(values)}")
-    return tuple(_text(prefix + _text(value, function), function) for value in values)
+    texts = tuple(_text(prefix + _text(value, function), function) for value in values)
+    if sum(map(len, texts)) > MAX_TEXT_TOTAL:
+        raise ValueError(f"{function}() expects at most {MAX_TEXT_TOTAL} characters in all")
+    return texts
 
 
 def _patches(patch: ImagePatch, boxes: Any) -> list[ImagePatch]:
@@ -210,12 +214,19 @@ def _function(member: Member, method: bool) -> Callable[..., Any]:
     names = re.findall(r"(\w+):", re.sub(r"\[[^\]]*\]", "", parameters))
     head = ", ".join(filter(None, ["self" if method else "", parameters]))
     arguments = ", ".join((["self"] if method else []) + names)
-    source = f"from __future__ import annotations\ndef {member.name}({head}):\n    return implementation({arguments})\n"
-    scope: dict[str, Any] = {"implementation": _IMPLEMENTATIONS[member.name]}
+    # A method can be taken from the class and called with anything; what is no patch would get as far as the wire.
+    check = "    if self.__class__ is not ImagePatch:\n        refuse(self)\n" if method else ""
+    call = f"    return implementation({arguments})\n"
+    source = f"from __future__ import annotations\ndef {member.name}({head}):\n{check}{call}"
+    scope: dict[str, Any] = {"implementation": _IMPLEMENTATIONS[member.name], "ImagePatch": ImagePatch, "refuse": _refuse}
     exec(source, scope)
     function: Callable[..., Any] = scope[member.name]
     function.__doc__ = member.doc
     return function
+
+
+def _refuse(value: Any) -> None:
+    raise TypeError(f"methods of ImagePatch need a patch, got {type(value).__name__}")
 
 
 def _build() -> dict[str, Any]:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Protocol, cast
+
+Isolation = Literal["require", "best-effort"]
+"""What to do where the kernel does not confine programs in full: refuse to run them, or run them all the same."""
+
+MAX_ANSWER_CHARACTERS = 2_000
+MAX_ANSWER_ITEMS = 200
 
 PatchBox = tuple[int, int, int, int]
 """`(left, lower, right, upper)` in pixels, origin lower left, y pointing up: the convention of programs."""
@@ -15,19 +23,22 @@ class Limits:
     """What one program may use.
 
     Attributes:
-        steps: Loop iterations, comprehension items and function calls; deterministic.
+        steps: Loop iterations, items of comprehensions and lazy iterators, and function calls; work on large objects costs
+            more. The same on every machine.
         calls: Perception calls.
         seconds: Computing time of the program, perception not counted; the last resort. It is processor time, so that a busy
             machine changes nothing; a process that the kernel does not end in time is ended by the clock on the wall.
         memory_mb: Address space of the process that runs it, in MiB. macOS does not enforce it.
         source_characters: Length of the source.
+        output_characters: What it may print.
     """
 
     steps: int = 100_000
     calls: int = 256
-    seconds: float = 2.0
+    seconds: float = 1.0
     memory_mb: int = 512
     source_characters: int = 20_000
+    output_characters: int = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +95,14 @@ class Execution:
 
     Attributes:
         status: "answered", "no_answer", "syntax_error", "rejected", "runtime_error", "timeout", "step_limit",
-            "memory_limit", "call_limit" or "perception_error".
+            "memory_limit", "call_limit", "output_limit" or "perception_error".
         answer: The value returned, if the status is "answered": str, bool, int, float, a patch as `PatchAnswer`, or
             a list of these.
         error: `{"type", "message", "line"}` unless the status is "answered"; lines count from 1, and 0 means that
             the error has none.
         calls: Perception calls in order, each with its reply.
         steps: Steps used, see `Limits`.
+        output: What the program printed.
     """
 
     status: str
@@ -98,6 +110,7 @@ class Execution:
     error: dict[str, Any] | None = None
     calls: tuple[tuple[Call, Reply], ...] = ()
     steps: int = 0
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +119,27 @@ class PatchAnswer:
 
     image: int
     box: PatchBox
+
+
+class ProgramRunner(Protocol):
+    """What runs programs: `vispro_gym.interpreter.pool.Interpreter` and `vispro_gym.interpreter.wasm.engine.WasmInterpreter`."""
+
+    def run_batch(self, programs: Sequence[Program], handler: Handler) -> list[Execution]:
+        """Runs programs and returns what became of each, in order."""
+        ...
+
+    def close(self) -> None:
+        """Gives back what running takes. The next batch takes it again."""
+        ...
+
+
+def default_isolation() -> Isolation:
+    """What `VISPRO_ISOLATION` says; without it "require" on Linux and "best-effort" elsewhere.
+
+    Raises:
+        ValueError: If it says something else.
+    """
+    value = os.environ.get("VISPRO_ISOLATION", "require" if sys.platform == "linux" else "best-effort")
+    if value not in ("require", "best-effort"):
+        raise ValueError(f"VISPRO_ISOLATION is {value!r}, expected 'require' or 'best-effort'")
+    return cast(Isolation, value)

@@ -10,16 +10,24 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from vispro_gym.interpreter.types import Call, Execution, PatchAnswer, PatchBox, Reply
+from vispro_gym.interpreter.types import (
+    MAX_ANSWER_CHARACTERS,
+    MAX_ANSWER_ITEMS,
+    Call,
+    Execution,
+    Limits,
+    PatchAnswer,
+    PatchBox,
+    Reply,
+)
 
-MAX_ANSWER_CHARACTERS = 2_000
-MAX_ANSWER_ITEMS = 200
 MAX_ERROR_CHARACTERS = 200
 MAX_TEXT_CHARACTERS = 600
 MAX_COORDINATE = 1 << 31
 
 STATUSES = frozenset(
-    "answered no_answer syntax_error rejected runtime_error timeout step_limit memory_limit call_limit perception_error".split()
+    "answered no_answer syntax_error rejected runtime_error timeout step_limit memory_limit call_limit output_limit "
+    "perception_error".split()
 )
 
 _ARGUMENTS: dict[str, tuple[str, ...]] = {
@@ -48,16 +56,24 @@ def checked_call(program: int, call: Sequence[Any], images: int) -> Call:
     return Call(program, line, operation, _image(image, images), _box(box), checked)
 
 
-def checked_end(end: Sequence[Any], calls: Sequence[tuple[Call, Reply]], images: int) -> Execution:
-    """What became of a program from `[status, answer, error, steps]`."""
-    status, answer, error, steps = end
-    if status not in STATUSES or type(steps) is not int:
+def checked_end(end: Sequence[Any], calls: Sequence[tuple[Call, Reply]], images: int, limits: Limits) -> Execution:
+    """What became of a program from `[status, answer, error, output, steps]`."""
+    status, answer, error, output, steps = end
+    if status not in STATUSES or type(steps) is not int or not 0 <= steps <= limits.steps + 1:
         raise ValueError("an unknown end")
+    if not isinstance(output, str) or len(output) > limits.output_characters:
+        raise ValueError("an output that is none or too long")
+    output = _clean(output)
     if status == "answered":
-        return Execution(status, _answer(answer, images), None, tuple(calls), steps)
+        return Execution(status, _answer(answer, images), None, tuple(calls), steps, output)
     line = error["line"]
     checked = {"type": _text(error["type"]), "message": _text(error["message"]), "line": line if type(line) is int else 0}
-    return Execution(status, None, checked, tuple(calls), steps)
+    return Execution(status, None, checked, tuple(calls), steps, output)
+
+
+def _clean(text: str) -> str:
+    """Lone surrogates, which JSON can carry, would break whoever encodes the text."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _argument(kind: str, value: Any) -> Any:
@@ -76,7 +92,7 @@ def _argument(kind: str, value: Any) -> Any:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT_CHARACTERS + MAX_ANSWER_CHARACTERS:
         raise ValueError("a text that is none or too long")
-    return value
+    return _clean(value)
 
 
 def _image(value: Any, images: int) -> int:
@@ -99,7 +115,7 @@ def _answer(value: Any, images: int, nested: bool = False) -> Any:
         case list() if not nested and len(value) <= MAX_ANSWER_ITEMS:
             return [_answer(item, images, nested=True) for item in value]
         case str() if len(value) <= MAX_ANSWER_CHARACTERS:
-            return value
+            return _clean(value)
         case bool():
             return value
         case int() if value.bit_length() <= 63:

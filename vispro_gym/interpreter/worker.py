@@ -1,10 +1,10 @@
 """The process that runs programs.
 
-Started by the pool as `python worker.py PACKAGE_DIR GREENLET_DIR LIMITS` without site packages and with an empty
-environment; talks in length-prefixed JSON over stdin and stdout. Each program runs in a greenlet until it asks perception
-something; then the next one runs. A message from the parent carries answers for waiting programs and new programs; the
-reply carries the calls that are now pending and the programs that ended. So the parent sees the calls of all programs at
-once and can serve them in one batch.
+Started by the pool as `python worker.py PACKAGE_DIR GREENLET_DIR LIMITS PAGE` without site packages and with an empty
+environment. The parent speaks marshal on its stdin, it answers JSON on its stdout, both in messages with a length before
+them. Each program runs in a greenlet until it asks perception something; then the next one runs. A message from the
+parent carries answers for waiting programs and new programs; the reply carries the calls that are now pending and the
+programs that ended. So the parent sees the calls of all programs at once and can serve them in one batch.
 
 The process holds the programs' sources and the sizes of pictures, nothing else.
 """
@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import gc
 import json
+import marshal
+import mmap
 import os
-import re
-import resource
 import signal
 import struct
 import sys
@@ -23,7 +23,7 @@ import time
 import types
 from typing import Any
 
-PACKAGE_DIR, GREENLET_DIR, LIMITS = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+PACKAGE_DIR, GREENLET_DIR, LIMITS, PAGE = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4])
 for _name in ("vispro_gym", "vispro_gym.programs", "vispro_gym.interpreter"):
     # Bare package objects: the real __init__ modules would import Gymnasium, which has no business here.
     _package = types.ModuleType(_name)
@@ -33,192 +33,58 @@ sys.path.append(GREENLET_DIR)
 
 import greenlet  # noqa: E402
 
-from vispro_gym.interpreter import runtime  # noqa: E402
-from vispro_gym.interpreter.guard import FILENAME, Counter, Rejected, Stop, namespace, prepare  # noqa: E402
-from vispro_gym.programs.api import ENTRY_POINT  # noqa: E402
+from vispro_gym.interpreter import execute  # noqa: E402
+from vispro_gym.interpreter import meter as metering  # noqa: E402
+from vispro_gym.interpreter.confine import confine  # noqa: E402
+from vispro_gym.interpreter.meter import Meter, nobody  # noqa: E402
 
-MAX_ANSWER_CHARACTERS = 2_000
-MAX_ANSWER_ITEMS = 200
-MAX_ERROR_CHARACTERS = 200
-RECURSION_LIMIT = 400
-PARSER_RECURSION_LIMIT = 3_000
-CODE_CACHE_CHARACTERS = 2_000_000  # of source; compiled code takes a few times as many bytes
 PROGRAMS_PER_COLLECTION = 256
-
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+LONG_TURN = 0.0005  # seconds; shorter turns do not count towards a program's computing time
 
 hub = greenlet.getcurrent()
 
 
-class CodeCache:
-    """Compiled programs by source."""
+class Task:
+    """One program: what it may use, and what became of it."""
 
-    def __init__(self) -> None:
-        self._codes: dict[str, types.CodeType] = {}
-        self._characters = 0
+    __slots__ = ("meter", "result", "runner", "seconds", "sizes", "source")
 
-    def get(self, source: str) -> types.CodeType:
-        """The program's code; raises what `prepare` raises."""
-        code = self._codes.get(source)
-        if code is None:
-            sys.setrecursionlimit(PARSER_RECURSION_LIMIT)
-            try:
-                code = prepare(source)
-            finally:
-                sys.setrecursionlimit(RECURSION_LIMIT)
-            if self._characters > CODE_CACHE_CHARACTERS:
-                self._codes.clear()
-                self._characters = 0
-            self._codes[source] = code
-            self._characters += len(source)
-        return code
-
-
-code_cache = CodeCache()
-
-
-class Task(greenlet.greenlet):
-    """One running program."""
-
-    def __init__(self) -> None:
-        super().__init__(body)
-        self.counter = Counter(LIMITS["steps"])
-        self.calls = 0
+    def __init__(self, source: str, sizes: list[list[int]]) -> None:
+        self.source = source
+        self.sizes = sizes
+        self.meter = new_meter()
         self.seconds = 0.0
-        self.result: list[Any] | None = None
+        self.result: execute.Result | None = None
+        self.runner = idle.pop() if idle else greenlet.greenlet(run)
 
 
-def perceive(operation: str, image: int, box: tuple[int, int, int, int], arguments: tuple[Any, ...]) -> Any:
-    """Hands a call to the parent and waits for its reply; runs in the program's greenlet."""
-    task = greenlet.getcurrent()
-    if not isinstance(task, Task):  # a generator's finally block that the garbage collector runs
-        raise Stop("runtime_error", "RuntimeError", "perception was called outside a program")
-    if task.counter.stop is not None:
-        raise task.counter.stop
-    if task.calls >= LIMITS["calls"]:
-        task.counter.end("call_limit", "CallLimit", f"more than {LIMITS['calls']} perception calls")
-    task.calls += 1
-    frame = sys._getframe(1)
-    while frame.f_code.co_filename != FILENAME and frame.f_back is not None:
-        frame = frame.f_back
-    reply = hub.switch([frame.f_lineno, operation, image, box, arguments])
-    if isinstance(reply, dict):
-        task.counter.end("perception_error", "PerceptionError", reply["failure"])
-    return reply
+# Greenlets without a program. A new one costs as much as running a short program does.
+idle: list[Any] = []
 
 
-def execute(counter: Counter, source: str, sizes: list[list[int]]) -> list[Any]:
-    """Runs one program; returns `[status, answer, error, steps]`."""
-
-    def ended(status: str, kind: str, message: str, line: int | None) -> list[Any]:
-        message = _ADDRESS.sub("", message).replace("\n", " ")[:MAX_ERROR_CHARACTERS]
-        return [status, None, {"type": kind, "message": message, "line": line or 0}, counter.steps]
-
-    def stopped(stop: Stop, error: BaseException) -> list[Any]:
-        return ended(stop.status, stop.kind, stop.message, program_line(error))
-
-    try:
-        code = code_cache.get(source)
-        scope = namespace(counter, runtime.NAMES)
-        exec(code, scope)
-        entry = scope.get(ENTRY_POINT)
-        if not callable(entry):
-            return ended("no_answer", "NameError", f"the program defines no function {ENTRY_POINT}", None)
-        images = [runtime.make_patch(i, (0, 0, width, height)) for i, (width, height) in enumerate(sizes)]
-        value = entry(*images)
-        if counter.stop is not None:
-            return stopped(counter.stop, counter.stop)
-        if value is None:
-            return ended("no_answer", "TypeError", "the program returned None", None)
-        try:
-            return ["answered", plain(value), None, counter.steps]
-        except (TypeError, ValueError) as error:
-            return ended("no_answer", type(error).__name__, str(error), None)
-    except SyntaxError as error:
-        return ended("syntax_error", type(error).__name__, error.msg or "", error.lineno)
-    except Rejected as error:
-        return ended("rejected", "Rejected", str(error), error.line)
-    except Stop as stop:
-        return stopped(counter.stop or stop, stop)
-    except RecursionError as error:
-        return ended("runtime_error", "RecursionError", "maximum recursion depth exceeded", program_line(error))
-    except MemoryError as error:
-        return ended("memory_limit", "MemoryError", f"more than {LIMITS['memory_mb']} MiB", program_line(error))
-    except Exception as error:
-        if counter.stop is not None:
-            return stopped(counter.stop, error)
-        try:
-            message = str(error)
-        except Exception:
-            message = ""
-        return ended("runtime_error", type(error).__name__, message, program_line(error))
+def run(task: Task) -> None:
+    """What a greenlet runs: programs, one after the other."""
+    while True:
+        task.result = execute.execute(task.meter, task.source, task.sizes)
+        task = hub.switch(None)
 
 
-def program_line(error: BaseException) -> int | None:
-    """The innermost line of the program in a traceback."""
-    line, entry = None, error.__traceback__
-    while entry is not None:
-        if entry.tb_frame.f_code.co_filename == FILENAME:
-            line = entry.tb_lineno
-        entry = entry.tb_next
-    return line
+def new_meter() -> Meter:
+    """A meter with the limits of this process."""
+    return Meter(LIMITS["steps"], LIMITS["calls"], LIMITS["output_characters"])
 
 
-def plain(value: Any, depth: int = 0) -> Any:
-    """An answer as JSON data. Only exact builtin types and patches pass, so no code of the program runs in here.
-
-    Raises:
-        TypeError: If the value is of another type.
-        ValueError: If it is too long or not finite.
-    """
-    kind = type(value)
-    if kind is str:
-        value = _ADDRESS.sub("", value)
-        if len(value) > MAX_ANSWER_CHARACTERS:
-            raise ValueError(f"the answer has {len(value)} characters, expected at most {MAX_ANSWER_CHARACTERS}")
-        return value
-    if kind is bool:
-        return value
-    if kind is int:
-        if value.bit_length() > 63:
-            raise ValueError("the answer is an integer of more than 64 bits")
-        return value
-    if kind is float:
-        if value != value or value in (float("inf"), float("-inf")):
-            raise ValueError("the answer is not a finite number")
-        return value
-    if kind is runtime.ImagePatch:
-        return {"image": value._image, "box": list(value._box)}
-    if kind in (list, tuple):
-        if depth >= 1 or len(value) > MAX_ANSWER_ITEMS:
-            raise ValueError(f"the answer is a list that is nested or has more than {MAX_ANSWER_ITEMS} items")
-        return [plain(item, depth + 1) for item in value]
-    raise TypeError(f"the answer is of type {kind.__name__}, expected a string, number, bool, patch or list of these")
-
-
-def advance(task: Task, *values: Any) -> list[Any] | None:
-    """Runs a program until its next call (returned) or its end (None), and keeps account of its computing time."""
-    start = time.process_time()
-    call: list[Any] | None = task.switch(*values)
-    task.seconds += time.process_time() - start
-    if task.seconds > LIMITS["seconds"]:
-        message = f"more than {LIMITS['seconds']:g} seconds"
-        task.counter.stop = Stop("timeout", "Timeout", message)  # its finally blocks, if any, end at their first step
-        task.result = ["timeout", None, {"type": "Timeout", "message": message, "line": 0}, task.counter.steps]
-    return None if task.result is not None else call
-
-
-def body(source: str, sizes: list[list[int]]) -> None:
-    """What a task's greenlet runs."""
-    task = greenlet.getcurrent()
-    assert isinstance(task, Task)
-    result = execute(task.counter, source, sizes)
-    task.result = task.result or result
+def timed_out(task: Task) -> None:
+    """Ends a program whose computing time is up."""
+    message = f"more than {LIMITS['seconds']:g} seconds"
+    error = {"type": "Timeout", "message": message, "line": 0}
+    task.result = ["timeout", None, error, "".join(task.meter.printed), task.meter.steps]
+    task.meter.close()
 
 
 def read_exactly(size: int) -> bytes:
     """Reads from the parent; leaves when the parent has gone."""
-    data = b""
+    data = os.read(0, size)
     while len(data) < size:
         chunk = os.read(0, size - len(data))
         if not chunk:
@@ -227,65 +93,87 @@ def read_exactly(size: int) -> bytes:
     return data
 
 
+encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
+
+
 def send(message: Any) -> None:
     """Writes one message to the parent."""
-    data = json.dumps(message, separators=(",", ":")).encode()
+    data = encode(message).encode()
     data = struct.pack("!I", len(data)) + data
     while data:
         data = data[os.write(1, data) :]
 
 
-def confine() -> None:
-    """Bounds the memory of the process and takes away its right to open files and, for ordinary users, to start processes.
-
-    macOS does not enforce the bound on memory.
-    """
-    bounds = {"RLIMIT_AS": LIMITS["memory_mb"] << 20, "RLIMIT_NOFILE": 3, "RLIMIT_FSIZE": 0, "RLIMIT_NPROC": 0, "RLIMIT_CORE": 0}
-    for name, bound in bounds.items():
-        try:
-            resource.setrlimit(getattr(resource, name), (bound, bound))
-        except (ValueError, OSError):
-            pass  # a stricter bound is in force already
-
-
 WARM_UP = """\
-import collections
+import collections, re, statistics, numpy
+é = 1
 def execute_command(image):
+    def later():
+        yield re.sub("a+", "b", "caat")
     try:
-        return f"{collections.Counter('a').most_common(1)[0][0]!r:>4} {'{}'.format(1.5)}"
-    except Exception:
+        collections.Counter(later()).most_common(1)[0][0].upper()
+        statistics.mean([1, 2]) + statistics.median([1.5])
+        return f"{'é'!r:>4} {'{}'.format(1.5)} {numpy.mean([1, 2])} {'%5.1f' % 2}"
+    except (ValueError, KeyError) as error:
         raise
 """
 
 
 def main() -> None:
     """Serves the parent until it goes away."""
-    sys.setrecursionlimit(RECURSION_LIMIT)
-    sys.set_int_max_str_digits(2_000)
+    sys.setrecursionlimit(execute.RECURSION_LIMIT)
     sys.unraisablehook = lambda *_: None
-    runtime.perceive = perceive
-    execute(Counter(LIMITS["steps"]), WARM_UP, [[1, 1]])  # imports what the standard library imports late
+    execute.ask = hub.switch
+    metering.current = new_meter()
+    result = execute.execute(metering.current, WARM_UP, [[1, 1]])  # imports what the standard library imports late
+    if result[0] != "answered":
+        sys.exit(f"the warm-up program ended with {result}")
+    metering.current = nobody
+    # The parent reads here which program ran when the process died. It is a hint, no more.
+    running = memoryview(mmap.mmap(PAGE, mmap.PAGESIZE)).cast("I")
+    os.close(PAGE)
     # Garbage is collected between turns only: finalizers of one program must not run inside another.
     gc.disable()
+    gc.collect()
     gc.freeze()
-    confine()
-    send("ready")
+    send(confine(LIMITS["memory_mb"] << 20))
     tasks: dict[int, Task] = {}
     finished = 0
+    task: Any
     while True:
-        answers, programs, seconds = json.loads(read_exactly(struct.unpack("!I", read_exactly(4))[0]))
+        (size,) = struct.unpack("!I", read_exactly(4))
+        answers, programs, seconds = marshal.loads(read_exactly(size))
         # The kernel ends the process when its computing time is up; no program can keep it from that.
         signal.setitimer(signal.ITIMER_PROF, seconds)
         calls, done = [], []
-        started = [(number, Task(), (source, sizes)) for number, source, sizes in programs]
-        for number, task, values in [(number, tasks[number], (reply,)) for number, reply in answers] + started:
-            call = advance(task, *values)
-            if call is None:
-                tasks.pop(number, None)
-                done.append([number, *(task.result or [])])
-            else:
+        turns: list[tuple[int, Task, Any]] = [(number, tasks.pop(number), reply) for number, reply in answers]
+        for number, source, sizes in programs:
+            task = Task(source, sizes)
+            turns.append((number, task, task))
+        then, computed = time.monotonic(), time.process_time()
+        for number, task, value in turns:
+            running[0] = number
+            metering.current = task.meter
+            call = task.runner.switch(value)
+            metering.current = nobody
+            now = time.monotonic()
+            if now - then > LONG_TURN:
+                # The processor's clock costs a system call; that of the wall bounds what is read from it.
+                total = time.process_time()
+                task.seconds += min(now - then, total - computed)
+                computed = total
+            then = now
+            if task.result is not None:
+                idle.append(task.runner)
+            elif task.seconds > LIMITS["seconds"]:
+                timed_out(task)
+            if task.result is None:
                 tasks[number] = task
                 calls.append([number, *call])
+            else:
+                done.append([number, *task.result])
+        del turns, answers, programs
+        task = value = call = None  # nothing of a program outlives its turn here
         finished += len(done)
         if finished >= PROGRAMS_PER_COLLECTION:
             finished = 0

@@ -1,0 +1,363 @@
+"""The one pass over a program's syntax tree: the registry of node handlers, and those of expressions.
+
+The pass refuses what is not in the language and puts the meter in.
+
+Every node type has a handler, and a node without one is refused, so a newer Python's syntax is out until somebody lets it
+in. Handlers change nodes in place; they are written for speed, because most programs are new: parsing, this pass and
+compiling are two thirds of what a program costs.
+
+This module runs in the worker process: standard library only.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from vispro_gym.interpreter.guards import METHODS
+from vispro_gym.interpreter.language import ATTRIBUTES
+from vispro_gym.interpreter.meter import MAX_BITS
+
+_PLAIN_ATTRIBUTES = ATTRIBUTES - METHODS.keys()
+_CONSTANTS = frozenset({str, int, float, bool, type(None), type(...)})
+_SHORT_SPEC = 4
+
+LOAD = ast.Load()
+# Looked up once: handlers compare classes for every node of every program.
+Load, Call, Name, Constant, Starred, Subscript, Slice, Attribute = (
+    *(ast.Load, ast.Call, ast.Name, ast.Constant, ast.Starred, ast.Subscript, ast.Slice, ast.Attribute),
+)
+
+
+class Rejected(Exception):
+    """A construct that programs may not use."""
+
+    def __init__(self, message: str, line: int | None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def check_name(name: str | None, node: Any) -> None:
+    """Refuses names that programs may not use."""
+    # Names with two underscores lead into the machinery; single ones at both ends are the instrumentation's own.
+    if name and name[0] == "_" and (name.startswith("__") or (len(name) > 1 and name[-1] == "_")):
+        raise Rejected(f"the name {name!r} is not available to programs", getattr(node, "lineno", None))
+
+
+# Nodes of the instrumentation hold nothing but a name and a line, so they are made once and shared by all programs.
+_names: dict[tuple[str, int], ast.Name] = {}
+_ticks: dict[int, ast.Expr] = {}
+_conditions: dict[int, ast.Call] = {}
+
+
+def helper(name: str, line: int) -> ast.Name:
+    """A name of the instrumentation."""
+    node = _names.get((name, line))
+    if node is None:
+        node = _names[name, line] = Name(name, LOAD, lineno=line, col_offset=0)
+    return node
+
+
+def call(name: str, arguments: list[Any], line: int) -> ast.Call:
+    """A call of a function of the instrumentation."""
+    return Call(helper(name, line), arguments, [], lineno=line, col_offset=0)
+
+
+def tick(line: int) -> ast.Expr:
+    """The statement `_tick_()`."""
+    node = _ticks.get(line)
+    if node is None:
+        node = _ticks[line] = ast.Expr(condition(line), lineno=line, col_offset=0)
+    return node
+
+
+def condition(line: int) -> ast.Call:
+    """The expression `_tick_()`."""
+    node = _conditions.get(line)
+    if node is None:
+        node = _conditions[line] = call("_tick_", [], line)
+    return node
+
+
+class Handlers(dict[type, Callable[[Any], Any]]):
+    """Handlers by node type; a type without one is refused."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], Any]:
+        def refuse(node: Any) -> Any:
+            raise Rejected(f"{kind.__name__} is not part of the program language", getattr(node, "lineno", None))
+
+        return refuse
+
+
+HANDLERS = Handlers()
+
+
+def handles(*kinds: str) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+    """Registers a function as the handler of node types."""
+
+    def register(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        for kind in kinds:
+            HANDLERS[getattr(ast, kind)] = function
+        return function
+
+    return register
+
+
+# Expressions.
+
+
+@handles("Name")
+def name_node(node: ast.Name) -> Any:
+    """A name, read or bound."""
+    name = node.id
+    if name[0] == "_":
+        check_name(name, node)
+    return node
+
+
+@handles("Constant")
+def _constant(node: ast.Constant) -> Any:
+    value = node.value
+    if value.__class__ not in _CONSTANTS:
+        raise Rejected(f"{type(value).__name__} literals are not part of the program language", node.lineno)
+    if value.__class__ is int and value.bit_length() > MAX_BITS:
+        raise Rejected("the integer literal is too long", node.lineno)
+    return node
+
+
+@handles("Attribute")
+def attribute_node(node: ast.Attribute) -> Any:
+    """An attribute."""
+    if node.attr not in _PLAIN_ATTRIBUTES:
+        return _special_attribute(node)
+    if node.ctx.__class__ is not Load:
+        raise Rejected("attributes cannot be assigned", node.lineno)
+    value = node.value
+    if value.__class__ is not Name or value.id[0] == "_":
+        node.value = HANDLERS[value.__class__](value)
+    return node
+
+
+def _special_attribute(node: ast.Attribute) -> Any:
+    name, line = node.attr, node.lineno
+    if node.ctx.__class__ is not Load:
+        raise Rejected("attributes cannot be assigned", line)
+    value = HANDLERS[node.value.__class__](node.value)
+    if name in METHODS:
+        return call("_method_", [value, Constant(name, lineno=line, col_offset=0)], line)
+    if name == "__name__":
+        return call("_name_", [value], line)
+    if name == "__class__":
+        return call("_type_", [value], line)
+    raise Rejected(f"attribute {name!r} is not available to programs", line)
+
+
+@handles("Call")
+def call_node(node: ast.Call) -> Any:
+    """A call."""
+    function = node.func
+    arguments = node.args
+    for i, argument in enumerate(arguments):
+        if argument.__class__ is not Constant or argument.value.__class__ is not str:
+            arguments[i] = HANDLERS[argument.__class__](argument)
+    if function.__class__ is Attribute:
+        if function.attr in METHODS:
+            value = function.value
+            arguments.insert(0, HANDLERS[value.__class__](value))
+            node.func = helper(f"_{function.attr}_", function.lineno)
+        else:
+            node.func = attribute_node(function)
+    elif function.__class__ is Name and function.id[0] != "_":
+        if function.id == "str" and len(arguments) == 1 and not node.keywords:
+            arguments[0] = call("_text_", [arguments[0]], node.lineno)
+    else:
+        node.func = HANDLERS[function.__class__](function)
+    for keyword in node.keywords:
+        if keyword.arg is not None:
+            check_name(keyword.arg, keyword)
+        keyword.value = HANDLERS[keyword.value.__class__](keyword.value)
+    return node
+
+
+OPERATORS: dict[type, str] = {
+    ast.Add: "_add_",
+    ast.Mult: "_mul_",
+    ast.Pow: "_power_",
+    ast.LShift: "_shift_",
+    ast.Mod: "_mod_",
+}
+
+
+def is_number(node: Any) -> bool:
+    """Whether a node is a number literal, which no addition can make large."""
+    return node.__class__ is Constant and node.value.__class__ in (int, float)
+
+
+@handles("BinOp")
+def _binary(node: ast.BinOp) -> Any:
+    left = node.left = HANDLERS[node.left.__class__](node.left)
+    right = node.right = HANDLERS[node.right.__class__](node.right)
+    guard = OPERATORS.get(node.op.__class__)
+    if guard is None or (guard == "_add_" and (is_number(left) or is_number(right))):
+        return node
+    return call(guard, [left, right], node.lineno)
+
+
+@handles("Compare")
+def _compare(node: ast.Compare) -> Any:
+    node.left = HANDLERS[node.left.__class__](node.left)
+    comparators = node.comparators
+    for i, comparator in enumerate(comparators):
+        comparators[i] = HANDLERS[comparator.__class__](comparator)
+    return node
+
+
+@handles("BoolOp")
+def _boolean(node: ast.BoolOp) -> Any:
+    values = node.values
+    for i, value in enumerate(values):
+        values[i] = HANDLERS[value.__class__](value)
+    return node
+
+
+@handles("UnaryOp")
+def _unary(node: ast.UnaryOp) -> Any:
+    node.operand = HANDLERS[node.operand.__class__](node.operand)
+    return node
+
+
+@handles("IfExp")
+def _conditional(node: ast.IfExp) -> Any:
+    node.test = HANDLERS[node.test.__class__](node.test)
+    node.body = HANDLERS[node.body.__class__](node.body)
+    node.orelse = HANDLERS[node.orelse.__class__](node.orelse)
+    return node
+
+
+@handles("Subscript")
+def _subscript(node: ast.Subscript) -> Any:
+    node.value = HANDLERS[node.value.__class__](node.value)
+    node.slice = HANDLERS[node.slice.__class__](node.slice)
+    return node
+
+
+@handles("Slice")
+def _slice(node: ast.Slice) -> Any:
+    for name in ("lower", "upper", "step"):
+        part = getattr(node, name)
+        if part is not None:
+            setattr(node, name, HANDLERS[part.__class__](part))
+    return node
+
+
+@handles("List", "Tuple", "Set")
+def _display(node: Any) -> Any:
+    node.elts = [HANDLERS[e.__class__](e) for e in node.elts]
+    return node
+
+
+@handles("Starred")
+def _starred(node: ast.Starred) -> Any:
+    value = HANDLERS[node.value.__class__](node.value)
+    node.value = call("_grow_", [value], node.lineno) if node.ctx.__class__ is Load else value
+    return node
+
+
+@handles("Dict")
+def _dict(node: ast.Dict) -> Any:
+    node.keys = [k and HANDLERS[k.__class__](k) for k in node.keys]
+    node.values = [HANDLERS[v.__class__](v) for v in node.values]
+    return node
+
+
+@handles("JoinedStr")
+def _f_string(node: ast.JoinedStr) -> Any:
+    node.values = [HANDLERS[v.__class__](v) for v in node.values]
+    return node
+
+
+@handles("FormattedValue")
+def _field(node: ast.FormattedValue) -> Any:
+    line = node.lineno
+    node.value = call("_text_", [HANDLERS[node.value.__class__](node.value)], line)
+    spec: Any = node.format_spec
+    if spec is not None:
+        parts: list[Any] = spec.values
+        short = len(parts) == 1 and parts[0].__class__ is Constant and len(str(parts[0].value)) <= _SHORT_SPEC
+        if parts and not short:
+            checked = call("_spec_", [_f_string(spec)], line)
+            whole = ast.FormattedValue(checked, -1, None, lineno=line, col_offset=0)
+            node.format_spec = ast.JoinedStr([whole], lineno=line, col_offset=0)
+    return node
+
+
+@handles("NamedExpr")
+def _walrus(node: ast.NamedExpr) -> Any:
+    name_node(node.target)
+    node.value = HANDLERS[node.value.__class__](node.value)
+    return node
+
+
+@handles("Lambda")
+def _lambda(node: ast.Lambda) -> Any:
+    arguments_node(node.args)
+    body = HANDLERS[node.body.__class__](node.body)
+    line = body.lineno
+    never = Constant(None, lineno=line, col_offset=0)
+    node.body = ast.IfExp(condition(line), body, never, lineno=line, col_offset=0)
+    return node
+
+
+def arguments_node(arguments: ast.arguments) -> None:
+    """The parameters of a function."""
+    for argument in (
+        *(*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs),
+        *(a for a in (arguments.vararg, arguments.kwarg) if a is not None),
+    ):
+        check_name(argument.arg, argument)
+        argument.annotation = None  # hints mean nothing here, and models use names that they do not import
+    if arguments.defaults:
+        arguments.defaults = [HANDLERS[d.__class__](d) for d in arguments.defaults]
+    if arguments.kw_defaults:
+        arguments.kw_defaults = [d and HANDLERS[d.__class__](d) for d in arguments.kw_defaults]
+
+
+def _generators(generators: list[ast.comprehension]) -> None:
+    for generator in generators:
+        if generator.is_async:
+            raise Rejected("async comprehensions are not part of the program language", generator.target.lineno)
+        generator.target = HANDLERS[generator.target.__class__](generator.target)
+        generator.iter = HANDLERS[generator.iter.__class__](generator.iter)
+        generator.ifs = [condition(generator.target.lineno), *[HANDLERS[test.__class__](test) for test in generator.ifs]]
+
+
+@handles("ListComp", "SetComp", "GeneratorExp")
+def _comprehension(node: Any) -> Any:
+    generators = node.generators
+    _generators(generators)
+    node.elt = HANDLERS[node.elt.__class__](node.elt)
+    if node.__class__ is ast.GeneratorExp:
+        generators[0].iter = call("_lazy_", [generators[0].iter], node.lineno)
+    return node
+
+
+@handles("DictComp")
+def _dict_comprehension(node: ast.DictComp) -> Any:
+    _generators(node.generators)
+    node.key = HANDLERS[node.key.__class__](node.key)
+    node.value = HANDLERS[node.value.__class__](node.value)
+    return node
+
+
+@handles("Yield", "Return")
+def _yield(node: Any) -> Any:
+    if node.value is not None:
+        node.value = HANDLERS[node.value.__class__](node.value)
+    return node
+
+
+@handles("YieldFrom", "Expr")
+def _value(node: Any) -> Any:
+    node.value = HANDLERS[node.value.__class__](node.value)
+    return node

@@ -1,0 +1,47 @@
+"""From source to code: parses a program, checks and instruments its tree, and compiles it.
+
+This module runs in the worker process: standard library only.
+"""
+
+from __future__ import annotations
+
+import ast
+import types
+from typing import Any
+
+from vispro_gym.interpreter.expressions import Load, Name, Rejected
+from vispro_gym.interpreter.statements import block
+from vispro_gym.programs.api import ENTRY_POINT
+
+__all__ = ["FILENAME", "Rejected", "prepare"]
+
+FILENAME = "<program>"
+
+
+def _calls_entry_point(statement: ast.stmt) -> bool:
+    """Whether a statement at top level is what models write to try their program: `print(execute_command(image))`.
+
+    The entry point is called by whoever runs the program, with pictures that no statement at top level has.
+    """
+    if isinstance(statement, ast.FunctionDef | ast.Import | ast.ImportFrom):
+        return False
+    names = (node for node in ast.walk(statement) if isinstance(node, Name) and isinstance(node.ctx, Load))
+    return any(node.id in (ENTRY_POINT, "__name__") for node in names)
+
+
+def prepare(source: str) -> types.CodeType:
+    """Parses, checks, instruments and compiles a program.
+
+    Raises:
+        SyntaxError: If it is no Python (also for NUL bytes, lone surrogates and source that is nested too deeply).
+        Rejected: If it uses what programs may not use.
+    """
+    try:
+        tree: Any = compile(source, FILENAME, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+        tree.body = block([statement for statement in tree.body if not _calls_entry_point(statement)])
+        code: types.CodeType = compile(tree, FILENAME, "exec", dont_inherit=True)
+        return code
+    except (RecursionError, MemoryError):  # CPython says either, with enough memory too
+        raise SyntaxError("the program is nested too deeply") from None
+    except ValueError:
+        raise SyntaxError("the program holds characters that are not allowed in source code") from None

@@ -1,0 +1,287 @@
+"""The handlers of statements and patterns, see `vispro_gym.interpreter.expressions`.
+
+This module runs in the worker process: standard library only.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from vispro_gym.interpreter.expressions import (
+    HANDLERS,
+    LOAD,
+    OPERATORS,
+    Constant,
+    Name,
+    Rejected,
+    Slice,
+    Starred,
+    Subscript,
+    arguments_node,
+    call,
+    check_name,
+    handles,
+    is_number,
+    name_node,
+    tick,
+)
+from vispro_gym.interpreter.language import MODULES
+
+_caught: dict[int, ast.Expr] = {}
+
+
+def block(statements: list[Any]) -> list[Any]:
+    """Handles statements that follow each other, in place."""
+    for i, statement in enumerate(statements):
+        statements[i] = HANDLERS[statement.__class__](statement)
+    return statements
+
+
+def ticking(statements: list[Any]) -> list[Any]:
+    """The same with a step before the first one."""
+    line = statements[0].lineno
+    block(statements).insert(0, tick(line))
+    return statements
+
+
+@handles("FunctionDef")
+def _function(node: ast.FunctionDef) -> Any:
+    check_name(node.name, node)
+    if node.decorator_list or getattr(node, "type_params", None):
+        raise Rejected("decorators and type parameters are not part of the program language", node.lineno)
+    arguments_node(node.args)
+    node.returns = None
+    ticking(node.body)
+    return node
+
+
+@handles("Assign")
+def _assign(node: ast.Assign) -> Any:
+    value = HANDLERS[node.value.__class__](node.value)
+    targets = node.targets
+    if len(targets) == 1 and targets[0].__class__ is Name:  # nearly all are of this kind
+        name_node(targets[0])
+        node.value = value
+        return node
+    grows = False
+    for i, target in enumerate(targets):
+        if target.__class__ is not Name:
+            targets[i] = HANDLERS[target.__class__](target)
+            grows = grows or _assigns_slice(target)
+        else:
+            name_node(target)
+    node.value = call("_grow_", [value], node.lineno) if grows else value
+    return node
+
+
+def _assigns_slice(target: Any) -> bool:
+    if target.__class__ is Subscript:
+        return target.slice.__class__ is Slice
+    return any(_assigns_slice(t) for t in getattr(target, "elts", ())) or (
+        target.__class__ is Starred and _assigns_slice(target.value)
+    )
+
+
+@handles("AnnAssign")
+def _annotated(node: ast.AnnAssign) -> Any:
+    if node.value is None:
+        HANDLERS[node.target.__class__](node.target)
+        return ast.Pass(lineno=node.lineno, col_offset=0)
+    return _assign(ast.Assign([node.target], node.value, lineno=node.lineno, col_offset=0))
+
+
+@handles("AugAssign")
+def _augmented(node: ast.AugAssign) -> Any:
+    line = node.lineno
+    target = HANDLERS[node.target.__class__](node.target)
+    value = HANDLERS[node.value.__class__](node.value)
+    operator = node.op.__class__
+    if operator not in OPERATORS:
+        node.value = value
+        return node
+    if operator is ast.Add:
+        # What is added is accounted for, so that no sequence of additions grows faster than the steps allow.
+        node.value = value if is_number(value) else call("_grow_", [value], line)
+        return node
+    name = Constant(operator.__name__, lineno=line, col_offset=0)
+    if target.__class__ is Name:
+        read = Name(target.id, LOAD, lineno=line, col_offset=0)
+        return ast.Assign([target], call("_in_place_", [name, read, value], line), lineno=line, col_offset=0)
+    if target.__class__ is Subscript and target.slice.__class__ is not Slice:
+        if any(isinstance(n, ast.Yield | ast.YieldFrom | ast.NamedExpr) for n in ast.walk(value)):
+            raise Rejected("this augmented assignment is too intricate", line)
+        none = ast.arguments([], [], None, [], [], None, [])
+        late = ast.Lambda(none, value, lineno=line, col_offset=0)
+        arguments = [target.value, target.slice, name, late]
+        return ast.Expr(call("_in_place_item_", arguments, line), lineno=line, col_offset=0)
+    raise Rejected("this augmented assignment is not part of the program language", line)
+
+
+@handles("For")
+def _for(node: ast.For) -> Any:
+    node.target = HANDLERS[node.target.__class__](node.target)
+    node.iter = HANDLERS[node.iter.__class__](node.iter)
+    ticking(node.body)
+    if node.orelse:
+        block(node.orelse)
+    return node
+
+
+@handles("While")
+def _while(node: ast.While) -> Any:
+    node.test = HANDLERS[node.test.__class__](node.test)
+    ticking(node.body)
+    if node.orelse:
+        block(node.orelse)
+    return node
+
+
+@handles("If")
+def _if(node: ast.If) -> Any:
+    node.test = HANDLERS[node.test.__class__](node.test)
+    block(node.body)
+    if node.orelse:
+        block(node.orelse)
+    return node
+
+
+@handles("Pass", "Break", "Continue")
+def _leaf(node: Any) -> Any:
+    return node
+
+
+@handles("Delete")
+def _delete(node: ast.Delete) -> Any:
+    node.targets = [HANDLERS[t.__class__](t) for t in node.targets]
+    return node
+
+
+@handles("Assert")
+def _assert(node: ast.Assert) -> Any:
+    node.test = HANDLERS[node.test.__class__](node.test)
+    if node.msg is not None:
+        node.msg = HANDLERS[node.msg.__class__](node.msg)
+    return node
+
+
+@handles("Raise")
+def _raise(node: ast.Raise) -> Any:
+    if node.exc is not None:
+        node.exc = HANDLERS[node.exc.__class__](node.exc)
+    if node.cause is not None:
+        node.cause = HANDLERS[node.cause.__class__](node.cause)
+    return node
+
+
+@handles("Global", "Nonlocal")
+def _scope(node: ast.Global | ast.Nonlocal) -> Any:
+    for name in node.names:
+        check_name(name, node)
+    return node
+
+
+@handles("Try")
+def _try(node: ast.Try) -> Any:
+    # Leaving a finally block by return, break or continue throws away the exception that is under way.
+    for statement in node.finalbody:
+        _stays(statement, in_loop=False)
+    block(node.body)
+    for handler in node.handlers:
+        line = handler.lineno
+        check_name(handler.name, handler)
+        if handler.type is None:
+            handler.type = Name("Exception", LOAD, lineno=line, col_offset=0)
+        else:
+            handler.type = HANDLERS[handler.type.__class__](handler.type)
+        block(handler.body).insert(0, _first_of_handler(line))
+    block(node.orelse)
+    if node.finalbody:
+        block(node.finalbody).insert(0, _first_of_handler(node.finalbody[0].lineno))
+    return node
+
+
+def _first_of_handler(line: int) -> ast.Expr:
+    """The statement `_caught_()`."""
+    node = _caught.get(line)
+    if node is None:
+        node = _caught[line] = ast.Expr(call("_caught_", [], line), lineno=line, col_offset=0)
+    return node
+
+
+def _stays(node: ast.AST, in_loop: bool) -> None:
+    if isinstance(node, ast.Return) or (isinstance(node, ast.Break | ast.Continue) and not in_loop):
+        raise Rejected("a finally block cannot be left by return, break or continue", node.lineno)
+    if not isinstance(node, ast.FunctionDef | ast.Lambda):
+        for child in ast.iter_child_nodes(node):
+            _stays(child, in_loop or isinstance(node, ast.For | ast.While))
+
+
+@handles("Import")
+def _import(node: ast.Import) -> Any:
+    for alias in node.names:
+        _check_module(alias.name, node)
+        check_name(alias.asname, node)
+    return node
+
+
+@handles("ImportFrom")
+def _import_from(node: ast.ImportFrom) -> Any:
+    module = "" if node.level else (node.module or "")
+    _check_module(module, node)
+    for alias in node.names:
+        check_name(alias.asname, node)
+        if alias.name not in vars(MODULES[module]):
+            raise Rejected(f"cannot import {alias.name!r} from {module!r}", node.lineno)
+    return ast.Pass(lineno=node.lineno, col_offset=0) if module == "__future__" else node
+
+
+def _check_module(name: str, node: ast.Import | ast.ImportFrom) -> None:
+    if name not in MODULES:
+        expected = ", ".join(sorted(MODULES))
+        raise Rejected(f"module {name!r} is not available; expected one of: {expected}", node.lineno)
+
+
+@handles("Match")
+def _match(node: ast.Match) -> Any:
+    node.subject = HANDLERS[node.subject.__class__](node.subject)
+    for case in node.cases:
+        case.pattern = HANDLERS[case.pattern.__class__](case.pattern)
+        if case.guard is not None:
+            case.guard = HANDLERS[case.guard.__class__](case.guard)
+        block(case.body)
+    return node
+
+
+@handles("MatchValue")
+def _match_value(node: ast.MatchValue) -> Any:
+    node.value = HANDLERS[node.value.__class__](node.value)
+    return node
+
+
+@handles("MatchSequence", "MatchOr")
+def _match_several(node: Any) -> Any:
+    node.patterns = [HANDLERS[p.__class__](p) for p in node.patterns]
+    return node
+
+
+@handles("MatchAs")
+def _match_as(node: ast.MatchAs) -> Any:
+    check_name(node.name, node)
+    if node.pattern is not None:
+        node.pattern = HANDLERS[node.pattern.__class__](node.pattern)
+    return node
+
+
+@handles("MatchStar", "MatchSingleton")
+def _match_star(node: Any) -> Any:
+    check_name(getattr(node, "name", None), node)
+    return node
+
+
+@handles("MatchMapping")
+def _match_mapping(node: ast.MatchMapping) -> Any:
+    check_name(node.rest, node)
+    node.keys = [HANDLERS[k.__class__](k) for k in node.keys]
+    node.patterns = [HANDLERS[p.__class__](p) for p in node.patterns]
+    return node
