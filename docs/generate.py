@@ -7,7 +7,9 @@ from pathlib import Path
 
 from gymnasium.envs.registration import load_env_creator
 
-from vispro_gym.interpreter.language import MODULES
+from vispro_gym.interpreter import meter
+from vispro_gym.interpreter.language import BUILTINS, MODULES
+from vispro_gym.interpreter.types import MAX_ANSWER_CHARACTERS, MAX_ANSWER_ITEMS, Limits
 from vispro_gym.perception.language import QUESTION_FORMS
 from vispro_gym.programs.api import API, DEVIATIONS
 from vispro_gym.programs.prompt import EXAMPLES
@@ -19,6 +21,25 @@ FOLDER = Path(__file__).parent
 def cell(text: str) -> str:
     """Text that does not end a table cell."""
     return text.replace("|", "\\|")
+
+
+def limits() -> list[tuple[str, str, str]]:
+    """What a program may use: what, how much, and the outcome of a program that wants more."""
+    default = Limits()
+    return [
+        ("source", f"{default.source_characters:,} characters", "rejected"),
+        ("steps", f"{default.steps:,}", "step_limit"),
+        ("perception calls", f"{default.calls}", "call_limit"),
+        ("computing time, perception not counted", f"{default.seconds:g} s", "timeout"),
+        ("memory of the process", f"{default.memory_mb} MiB", "memory_limit"),
+        ("a collection made by one operation", f"{meter.MAX_ITEMS:,} items", "memory_limit"),
+        ("a string made by one operation", f"{meter.MAX_CHARACTERS:,} characters", "memory_limit"),
+        ("an integer made by one operation", f"{meter.MAX_BITS:,} bits", "memory_limit"),
+        ("a range", f"{meter.MAX_RANGE:,} items", "memory_limit"),
+        ("what is printed", f"{default.output_characters:,} characters", "output_limit"),
+        ("the answer", f"{MAX_ANSWER_CHARACTERS:,} characters, {MAX_ANSWER_ITEMS} items", "output_limit"),
+        ("recursion", "about 900 calls", "runtime_error"),
+    ]
 
 
 def program_language() -> str:
@@ -44,10 +65,31 @@ def program_language() -> str:
     lines += [
         "## Python",
         "",
-        "Functions, lambdas, comprehensions, generators, loops, `try`, `match`, f-strings, and these modules, each with its harmless part: "
-        + ", ".join(f"`{name}`" for name in sorted(MODULES))
-        + ".",
-        "Classes, decorators, `with`, `async`, assignment to attributes and names with two leading underscores are rejected.",
+        "Functions (nested ones too), lambdas, comprehensions, generators, `for` and `while` with `else`, `try`, `match`, f-strings, `%` and",
+        "`format`, slices, unpacking, `:=`, `assert`. Type hints are ignored, so they may use names that are not imported. A trial run at the",
+        'end (`print(execute_command(image))`, `if __name__ == "__main__":`) is left out. What a program prints is kept beside its answer.',
+        "",
+        "Rejected before the program runs: classes, decorators, `with`, `async`, class patterns, `except*`, assignment to attributes, attributes",
+        "that are not in the lists here, names with two leading underscores, leaving a `finally` block by `return`, `break` or `continue`.",
+        "",
+        "Builtins: " + ", ".join(f"`{name}`" for name in sorted(BUILTINS) if not name.startswith("_")) + ".",
+        "",
+        "Modules, each with its harmless part:",
+        "",
+        "| module | names |",
+        "|---|---|",
+        *(f"| `{name}` | {', '.join(f'`{key}`' for key in sorted(vars(MODULES[name])))} |" for name in sorted(MODULES)),
+        "",
+        "`numpy` is a small imitation for lists of up to 10,000 numbers; what it does not know is an error, never a wrong number.",
+        "",
+        "## Limits",
+        "",
+        "| what | at most | outcome |",
+        "|---|---|---|",
+        *(f"| {what} | {bound} | `{outcome}` |" for what, bound, outcome in limits()),
+        "",
+        "One step is a loop iteration, an item of a comprehension or lazy iterator, or a function call; work on large objects costs more. Steps",
+        "are the same on every machine. No program can catch the end that a limit sets.",
         "",
         "## Deviations from ViperGPT",
         "",

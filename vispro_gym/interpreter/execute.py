@@ -17,7 +17,7 @@ from typing import Any
 from vispro_gym.interpreter import meter as metering
 from vispro_gym.interpreter import runtime
 from vispro_gym.interpreter.language import BUILTINS
-from vispro_gym.interpreter.messages import normalised
+from vispro_gym.interpreter.messages import normalised, type_name
 from vispro_gym.interpreter.meter import Meter, Stop
 from vispro_gym.interpreter.rewrite import FILENAME, Rejected, prepare
 from vispro_gym.interpreter.types import MAX_ANSWER_CHARACTERS, MAX_ANSWER_ITEMS
@@ -147,7 +147,7 @@ def _execute(meter: Meter, source: str, sizes: Sequence[Sequence[int]]) -> list[
             message = str(metering.text(error))
         except (Exception, Stop):  # a container as argument, too large to be printed
             message = ""
-        return _ended("runtime_error", type(error).__name__, message, program_line(error))
+        return _ended("runtime_error", type_name(type(error).__name__), message, program_line(error))
 
 
 def _ended(status: str, kind: str, message: str, line: int = 0) -> list[Any]:

@@ -55,8 +55,8 @@ _SYNTAX = _rules(
     # What newer parsers tell apart, and what is wrong inside an f-string, which 3.11 parses on its own.
     (
         r"f-string.*|can't use starred expression here|Invalid star expression|Expected one or more names after .*"
-        r"|Did you mean .*|expected argument value expression|cannot assign to keyword argument unpacking|expected expression after .*"
-        r"|cannot use .* as import target|cannot use .* statement with .*",
+        r"|Did you mean .*|expected argument value expression|cannot assign to keyword argument unpacking"
+        r"|expected expression after .*|cannot use .* as import target|cannot use .* statement with .*",
         "invalid syntax",
     ),
 )

@@ -21,6 +21,7 @@ import struct
 import sys
 import time
 import types
+import warnings
 from typing import Any
 
 PACKAGE_DIR, GREENLET_DIR, LIMITS, PAGE = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4])
@@ -123,6 +124,7 @@ def main() -> None:
     """Serves the parent until it goes away."""
     sys.setrecursionlimit(execute.RECURSION_LIMIT)
     sys.unraisablehook = lambda *_: None
+    warnings.simplefilter("ignore")  # compilers write theirs to stderr
     execute.ask = hub.switch
     metering.current = new_meter()
     result = execute.execute(metering.current, WARM_UP, [[1, 1]])  # imports what the standard library imports late

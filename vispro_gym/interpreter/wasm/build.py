@@ -28,7 +28,7 @@ from vispro_gym.interpreter.process import InterpreterError
 
 logger = logging.getLogger("vispro_gym")
 
-STACK_BYTES = 32 << 20
+STACK_BYTES = 64 << 20
 """Depth of calls inside an instance. CPython destroys nested lists by recursion, and 100,000 of them must fit."""
 
 _HERE = Path(__file__).parent

@@ -15,8 +15,8 @@ from vispro_gym.interpreter.process import InterpreterError
 from vispro_gym.interpreter.types import Limits
 from vispro_gym.interpreter.wasm.build import STACK_BYTES, load, new_engine
 
-FUEL_PER_SECOND = 5_000_000_000
-"""What stands for a second. A processor of 2025 burns it in 0.6 to 1 second, every processor burns the same."""
+FUEL_PER_SECOND = 20_000_000_000
+"""What stands for a second: about what CPython does in one outside WebAssembly. Burning it takes three to four."""
 
 _PROGRAMS_PER_INSTANCE = 1_000
 _THREAD_STACK_BYTES = STACK_BYTES + (4 << 20)
