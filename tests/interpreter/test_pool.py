@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from vispro_gym.interpreter.pool import Interpreter
@@ -133,8 +134,8 @@ def test_a_long_source_is_rejected(interpreter: Interpreter) -> None:
 
 def test_several_images(interpreter: Interpreter) -> None:
     source = "def execute_command(left_image, right_image):\n    return [right_image.width, right_image.find('x')[0].left]\n"
-    (execution,) = interpreter.run_batch([Program(source, ((100, 80), (50, 40)))], handler)
-    assert execution.answer == [50, 10]
+    (execution,) = interpreter.run_batch([Program(source, ((100, 80), (70, 40)))], handler)
+    assert execution.answer == [70, 10]
     assert execution.calls[0][0].image == 1
 
 
@@ -381,3 +382,34 @@ def test_the_worker_holds_no_environment_variables_and_no_modules_of_ours() -> N
         interpreter.close()
     finally:
         del os.environ["VISPRO_TEST_SECRET"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reply", "answer"),
+    [
+        ("image.find('x')", np.array([[-5.0, 2.0, 500.0, 30.0], [90.0, 90.0, 99.0, 99.0]]), PatchAnswer(0, (0, 2, 100, 30))),
+        ("image.verify_property('x', 'y')", np.bool_(False), False),
+        ("image.simple_query('x')", np.str_("red"), "red"),
+        ("image.simple_query('x')", "\ud800", "?"),
+        ("image.compute_depth()", np.float32(1.5), 1.5),
+        ("image.best_text_match(['a', 'b'])", np.array([0.25, 0.5]), "b"),
+    ],
+)
+def test_replies_become_plain_values(interpreter: Interpreter, line: str, reply: Any, answer: Any) -> None:
+    (execution,) = interpreter.run_batch([program(f"x = {line}", "return x[0] if isinstance(x, list) else x")], lambda _: [reply])
+    assert (execution.answer, type(execution.answer)) == (answer, type(answer))
+
+
+@pytest.mark.parametrize(
+    ("line", "reply"),
+    [
+        ("image.find('x')", [(1, 2, 3)]),
+        ("image.find('x')", None),
+        ("image.simple_query('x')", 3),
+        ("image.compute_depth()", "far"),
+        ("image.best_text_match(['a', 'b'])", [0.5]),
+    ],
+)
+def test_a_reply_of_a_wrong_type_is_the_callers_error(interpreter: Interpreter, line: str, reply: Any) -> None:
+    with pytest.raises(TypeError, match=r"perception returned .* to (detect|answer|depth|similarity)"):
+        interpreter.run_batch([program(f"return {line}")], lambda _: [reply])

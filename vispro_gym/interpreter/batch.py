@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from vispro_gym.interpreter.process import WorkerDied, WorkerProcess
 from vispro_gym.interpreter.types import Call, CallFailure, Execution, Handler, Limits, Program, Reply
-from vispro_gym.interpreter.wire import checked_call, checked_end
+from vispro_gym.interpreter.wire import checked_call, checked_end, checked_reply
 
 # Computing time that a worker gets for a turn of several programs. Ordinary programs need a tenth of it. A worker that is
 # stopped too early costs time, never a result: the program that ran is run again alone, with all the time it may have.
@@ -99,13 +99,13 @@ class Batch:
             reported_calls, reported_ends = report
             calls = []
             for i, *call in reported_calls:
-                if i not in seat.held or len(self._calls[i]) >= self._limits.calls:
+                if type(i) is not int or i not in seat.held or len(self._calls[i]) >= self._limits.calls:
                     raise ValueError(f"a call of program {i!r}")
-                calls.append(checked_call(i, call, len(self._programs[i].image_sizes)))
+                calls.append(checked_call(i, call, self._programs[i].image_sizes))
             for i, *end in reported_ends:
-                if i not in seat.held:
+                if type(i) is not int or i not in seat.held:
                     raise ValueError(f"the end of program {i!r}")
-                self._results[i] = checked_end(end, self._calls[i], len(self._programs[i].image_sizes), self._limits)
+                self._results[i] = checked_end(end, self._calls[i], self._programs[i].image_sizes, self._limits)
                 seat.held.discard(i)
             if len(calls) != len(seat.held) or {call.program for call in calls} != seat.held:
                 raise ValueError("not one call per waiting program")
@@ -127,7 +127,7 @@ class Batch:
             asked.append(call)
         if asked:
             for call, reply in zip(asked, self._handler(asked), strict=True):
-                self._reply(seat, call, reply)
+                self._reply(seat, call, checked_reply(call, reply, self._programs[call.program].image_sizes[call.image]))
 
     def _reply(self, seat: Seat, call: Call, reply: Reply) -> None:
         self._calls[call.program].append((call, reply))

@@ -119,9 +119,9 @@ def name_node(node: ast.Name) -> Any:
 @handles("Constant")
 def _constant(node: ast.Constant) -> Any:
     value = node.value
-    if value.__class__ not in _CONSTANTS:
+    if type(value) not in _CONSTANTS:
         raise Rejected(f"{type(value).__name__} literals are not part of the program language", node.lineno)
-    if value.__class__ is int and value.bit_length() > MAX_BITS:
+    if type(value) is int and value.bit_length() > MAX_BITS:
         raise Rejected("the integer literal is too long", node.lineno)
     return node
 
@@ -131,19 +131,19 @@ def attribute_node(node: ast.Attribute) -> Any:
     """An attribute."""
     if node.attr not in _PLAIN_ATTRIBUTES:
         return _special_attribute(node)
-    if node.ctx.__class__ is not Load:
+    if type(node.ctx) is not Load:
         raise Rejected("attributes cannot be assigned", node.lineno)
     value = node.value
-    if value.__class__ is not Name or value.id[0] == "_":
-        node.value = HANDLERS[value.__class__](value)
+    if type(value) is not Name or value.id[0] == "_":
+        node.value = HANDLERS[type(value)](value)
     return node
 
 
 def _special_attribute(node: ast.Attribute) -> Any:
     name, line = node.attr, node.lineno
-    if node.ctx.__class__ is not Load:
+    if type(node.ctx) is not Load:
         raise Rejected("attributes cannot be assigned", line)
-    value = HANDLERS[node.value.__class__](node.value)
+    value = HANDLERS[type(node.value)](node.value)
     if name in METHODS:
         return call("_method_", [value, Constant(name, lineno=line, col_offset=0)], line)
     if name == "__name__":
@@ -159,24 +159,24 @@ def call_node(node: ast.Call) -> Any:
     function = node.func
     arguments = node.args
     for i, argument in enumerate(arguments):
-        if argument.__class__ is not Constant or argument.value.__class__ is not str:
-            arguments[i] = HANDLERS[argument.__class__](argument)
-    if function.__class__ is Attribute:
+        if type(argument) is not Constant or type(argument.value) is not str:
+            arguments[i] = HANDLERS[type(argument)](argument)
+    if type(function) is Attribute:
         if function.attr in METHODS:
             value = function.value
-            arguments.insert(0, HANDLERS[value.__class__](value))
+            arguments.insert(0, HANDLERS[type(value)](value))
             node.func = helper(f"_{function.attr}_", function.lineno)
         else:
             node.func = attribute_node(function)
-    elif function.__class__ is Name and function.id[0] != "_":
+    elif type(function) is Name and function.id[0] != "_":
         if function.id == "str" and len(arguments) == 1 and not node.keywords:
             arguments[0] = call("_text_", [arguments[0]], node.lineno)
     else:
-        node.func = HANDLERS[function.__class__](function)
+        node.func = HANDLERS[type(function)](function)
     for keyword in node.keywords:
         if keyword.arg is not None:
             check_name(keyword.arg, keyword)
-        keyword.value = HANDLERS[keyword.value.__class__](keyword.value)
+        keyword.value = HANDLERS[type(keyword.value)](keyword.value)
     return node
 
 
@@ -191,14 +191,14 @@ OPERATORS: dict[type, str] = {
 
 def is_number(node: Any) -> bool:
     """Whether a node is a number literal, which no addition can make large."""
-    return node.__class__ is Constant and node.value.__class__ in (int, float)
+    return type(node) is Constant and type(node.value) in (int, float)
 
 
 @handles("BinOp")
 def _binary(node: ast.BinOp) -> Any:
-    left = node.left = HANDLERS[node.left.__class__](node.left)
-    right = node.right = HANDLERS[node.right.__class__](node.right)
-    guard = OPERATORS.get(node.op.__class__)
+    left = node.left = HANDLERS[type(node.left)](node.left)
+    right = node.right = HANDLERS[type(node.right)](node.right)
+    guard = OPERATORS.get(type(node.op))
     if guard is None or (guard == "_add_" and (is_number(left) or is_number(right))):
         return node
     return call(guard, [left, right], node.lineno)
@@ -206,10 +206,10 @@ def _binary(node: ast.BinOp) -> Any:
 
 @handles("Compare")
 def _compare(node: ast.Compare) -> Any:
-    node.left = HANDLERS[node.left.__class__](node.left)
+    node.left = HANDLERS[type(node.left)](node.left)
     comparators = node.comparators
     for i, comparator in enumerate(comparators):
-        comparators[i] = HANDLERS[comparator.__class__](comparator)
+        comparators[i] = HANDLERS[type(comparator)](comparator)
     return node
 
 
@@ -217,28 +217,28 @@ def _compare(node: ast.Compare) -> Any:
 def _boolean(node: ast.BoolOp) -> Any:
     values = node.values
     for i, value in enumerate(values):
-        values[i] = HANDLERS[value.__class__](value)
+        values[i] = HANDLERS[type(value)](value)
     return node
 
 
 @handles("UnaryOp")
 def _unary(node: ast.UnaryOp) -> Any:
-    node.operand = HANDLERS[node.operand.__class__](node.operand)
+    node.operand = HANDLERS[type(node.operand)](node.operand)
     return node
 
 
 @handles("IfExp")
 def _conditional(node: ast.IfExp) -> Any:
-    node.test = HANDLERS[node.test.__class__](node.test)
-    node.body = HANDLERS[node.body.__class__](node.body)
-    node.orelse = HANDLERS[node.orelse.__class__](node.orelse)
+    node.test = HANDLERS[type(node.test)](node.test)
+    node.body = HANDLERS[type(node.body)](node.body)
+    node.orelse = HANDLERS[type(node.orelse)](node.orelse)
     return node
 
 
 @handles("Subscript")
 def _subscript(node: ast.Subscript) -> Any:
-    node.value = HANDLERS[node.value.__class__](node.value)
-    node.slice = HANDLERS[node.slice.__class__](node.slice)
+    node.value = HANDLERS[type(node.value)](node.value)
+    node.slice = HANDLERS[type(node.slice)](node.slice)
     return node
 
 
@@ -247,44 +247,44 @@ def _slice(node: ast.Slice) -> Any:
     for name in ("lower", "upper", "step"):
         part = getattr(node, name)
         if part is not None:
-            setattr(node, name, HANDLERS[part.__class__](part))
+            setattr(node, name, HANDLERS[type(part)](part))
     return node
 
 
 @handles("List", "Tuple", "Set")
 def _display(node: Any) -> Any:
-    node.elts = [HANDLERS[e.__class__](e) for e in node.elts]
+    node.elts = [HANDLERS[type(e)](e) for e in node.elts]
     return node
 
 
 @handles("Starred")
 def _starred(node: ast.Starred) -> Any:
-    value = HANDLERS[node.value.__class__](node.value)
-    node.value = call("_grow_", [value], node.lineno) if node.ctx.__class__ is Load else value
+    value = HANDLERS[type(node.value)](node.value)
+    node.value = call("_grow_", [value], node.lineno) if type(node.ctx) is Load else value
     return node
 
 
 @handles("Dict")
 def _dict(node: ast.Dict) -> Any:
-    node.keys = [k and HANDLERS[k.__class__](k) for k in node.keys]
-    node.values = [HANDLERS[v.__class__](v) for v in node.values]
+    node.keys = [k and HANDLERS[type(k)](k) for k in node.keys]
+    node.values = [HANDLERS[type(v)](v) for v in node.values]
     return node
 
 
 @handles("JoinedStr")
 def _f_string(node: ast.JoinedStr) -> Any:
-    node.values = [HANDLERS[v.__class__](v) for v in node.values]
+    node.values = [HANDLERS[type(v)](v) for v in node.values]
     return node
 
 
 @handles("FormattedValue")
 def _field(node: ast.FormattedValue) -> Any:
     line = node.lineno
-    node.value = call("_text_", [HANDLERS[node.value.__class__](node.value)], line)
+    node.value = call("_text_", [HANDLERS[type(node.value)](node.value)], line)
     spec: Any = node.format_spec
     if spec is not None:
         parts: list[Any] = spec.values
-        short = len(parts) == 1 and parts[0].__class__ is Constant and len(str(parts[0].value)) <= _SHORT_SPEC
+        short = len(parts) == 1 and type(parts[0]) is Constant and len(str(parts[0].value)) <= _SHORT_SPEC
         if parts and not short:
             checked = call("_spec_", [_f_string(spec)], line)
             whole = ast.FormattedValue(checked, -1, None, lineno=line, col_offset=0)
@@ -295,14 +295,14 @@ def _field(node: ast.FormattedValue) -> Any:
 @handles("NamedExpr")
 def _walrus(node: ast.NamedExpr) -> Any:
     name_node(node.target)
-    node.value = HANDLERS[node.value.__class__](node.value)
+    node.value = HANDLERS[type(node.value)](node.value)
     return node
 
 
 @handles("Lambda")
 def _lambda(node: ast.Lambda) -> Any:
     arguments_node(node.args)
-    body = HANDLERS[node.body.__class__](node.body)
+    body = HANDLERS[type(node.body)](node.body)
     line = body.lineno
     never = Constant(None, lineno=line, col_offset=0)
     node.body = ast.IfExp(condition(line), body, never, lineno=line, col_offset=0)
@@ -318,26 +318,26 @@ def arguments_node(arguments: ast.arguments) -> None:
         check_name(argument.arg, argument)
         argument.annotation = None  # hints mean nothing here, and models use names that they do not import
     if arguments.defaults:
-        arguments.defaults = [HANDLERS[d.__class__](d) for d in arguments.defaults]
+        arguments.defaults = [HANDLERS[type(d)](d) for d in arguments.defaults]
     if arguments.kw_defaults:
-        arguments.kw_defaults = [d and HANDLERS[d.__class__](d) for d in arguments.kw_defaults]
+        arguments.kw_defaults = [d and HANDLERS[type(d)](d) for d in arguments.kw_defaults]
 
 
 def _generators(generators: list[ast.comprehension]) -> None:
     for generator in generators:
         if generator.is_async:
             raise Rejected("async comprehensions are not part of the program language", generator.target.lineno)
-        generator.target = HANDLERS[generator.target.__class__](generator.target)
-        generator.iter = HANDLERS[generator.iter.__class__](generator.iter)
-        generator.ifs = [condition(generator.target.lineno), *[HANDLERS[test.__class__](test) for test in generator.ifs]]
+        generator.target = HANDLERS[type(generator.target)](generator.target)
+        generator.iter = HANDLERS[type(generator.iter)](generator.iter)
+        generator.ifs = [condition(generator.target.lineno), *[HANDLERS[type(test)](test) for test in generator.ifs]]
 
 
 @handles("ListComp", "SetComp", "GeneratorExp")
 def _comprehension(node: Any) -> Any:
     generators = node.generators
     _generators(generators)
-    node.elt = HANDLERS[node.elt.__class__](node.elt)
-    if node.__class__ is ast.GeneratorExp:
+    node.elt = HANDLERS[type(node.elt)](node.elt)
+    if type(node) is ast.GeneratorExp:
         generators[0].iter = call("_lazy_", [generators[0].iter], node.lineno)
     return node
 
@@ -345,19 +345,19 @@ def _comprehension(node: Any) -> Any:
 @handles("DictComp")
 def _dict_comprehension(node: ast.DictComp) -> Any:
     _generators(node.generators)
-    node.key = HANDLERS[node.key.__class__](node.key)
-    node.value = HANDLERS[node.value.__class__](node.value)
+    node.key = HANDLERS[type(node.key)](node.key)
+    node.value = HANDLERS[type(node.value)](node.value)
     return node
 
 
 @handles("Yield", "Return")
 def _yield(node: Any) -> Any:
     if node.value is not None:
-        node.value = HANDLERS[node.value.__class__](node.value)
+        node.value = HANDLERS[type(node.value)](node.value)
     return node
 
 
 @handles("YieldFrom", "Expr")
 def _value(node: Any) -> Any:
-    node.value = HANDLERS[node.value.__class__](node.value)
+    node.value = HANDLERS[type(node.value)](node.value)
     return node

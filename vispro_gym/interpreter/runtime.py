@@ -15,11 +15,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from vispro_gym.interpreter.types import MAX_TEXT, MAX_TEXT_TOTAL, MAX_TEXTS
 from vispro_gym.programs.api import API, Member
-
-MAX_TEXT = 500
-MAX_TEXTS = 100
-MAX_TEXT_TOTAL = 4_000
 
 
 def perceive(operation: str, image: int, box: tuple[int, int, int, int], arguments: tuple[Any, ...]) -> Any:

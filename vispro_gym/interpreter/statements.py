@@ -34,7 +34,7 @@ _caught: dict[int, ast.Expr] = {}
 def block(statements: list[Any]) -> list[Any]:
     """Handles statements that follow each other, in place."""
     for i, statement in enumerate(statements):
-        statements[i] = HANDLERS[statement.__class__](statement)
+        statements[i] = HANDLERS[type(statement)](statement)
     return statements
 
 
@@ -58,16 +58,16 @@ def _function(node: ast.FunctionDef) -> Any:
 
 @handles("Assign")
 def _assign(node: ast.Assign) -> Any:
-    value = HANDLERS[node.value.__class__](node.value)
+    value = HANDLERS[type(node.value)](node.value)
     targets = node.targets
-    if len(targets) == 1 and targets[0].__class__ is Name:  # nearly all are of this kind
+    if len(targets) == 1 and type(targets[0]) is Name:  # nearly all are of this kind
         name_node(targets[0])
         node.value = value
         return node
     grows = False
     for i, target in enumerate(targets):
-        if target.__class__ is not Name:
-            targets[i] = HANDLERS[target.__class__](target)
+        if type(target) is not Name:
+            targets[i] = HANDLERS[type(target)](target)
             grows = grows or _assigns_slice(target)
         else:
             name_node(target)
@@ -76,17 +76,17 @@ def _assign(node: ast.Assign) -> Any:
 
 
 def _assigns_slice(target: Any) -> bool:
-    if target.__class__ is Subscript:
-        return target.slice.__class__ is Slice
+    if type(target) is Subscript:
+        return type(target.slice) is Slice
     return any(_assigns_slice(t) for t in getattr(target, "elts", ())) or (
-        target.__class__ is Starred and _assigns_slice(target.value)
+        type(target) is Starred and _assigns_slice(target.value)
     )
 
 
 @handles("AnnAssign")
 def _annotated(node: ast.AnnAssign) -> Any:
     if node.value is None:
-        HANDLERS[node.target.__class__](node.target)
+        HANDLERS[type(node.target)](node.target)
         return ast.Pass(lineno=node.lineno, col_offset=0)
     return _assign(ast.Assign([node.target], node.value, lineno=node.lineno, col_offset=0))
 
@@ -94,9 +94,9 @@ def _annotated(node: ast.AnnAssign) -> Any:
 @handles("AugAssign")
 def _augmented(node: ast.AugAssign) -> Any:
     line = node.lineno
-    target = HANDLERS[node.target.__class__](node.target)
-    value = HANDLERS[node.value.__class__](node.value)
-    operator = node.op.__class__
+    target = HANDLERS[type(node.target)](node.target)
+    value = HANDLERS[type(node.value)](node.value)
+    operator = type(node.op)
     if operator not in OPERATORS:
         node.value = value
         return node
@@ -105,10 +105,10 @@ def _augmented(node: ast.AugAssign) -> Any:
         node.value = value if is_number(value) else call("_grow_", [value], line)
         return node
     name = Constant(operator.__name__, lineno=line, col_offset=0)
-    if target.__class__ is Name:
+    if type(target) is Name:
         read = Name(target.id, LOAD, lineno=line, col_offset=0)
         return ast.Assign([target], call("_in_place_", [name, read, value], line), lineno=line, col_offset=0)
-    if target.__class__ is Subscript and target.slice.__class__ is not Slice:
+    if type(target) is Subscript and type(target.slice) is not Slice:
         if any(isinstance(n, ast.Yield | ast.YieldFrom | ast.NamedExpr) for n in ast.walk(value)):
             raise Rejected("this augmented assignment is too intricate", line)
         none = ast.arguments([], [], None, [], [], None, [])
@@ -120,8 +120,8 @@ def _augmented(node: ast.AugAssign) -> Any:
 
 @handles("For")
 def _for(node: ast.For) -> Any:
-    node.target = HANDLERS[node.target.__class__](node.target)
-    node.iter = HANDLERS[node.iter.__class__](node.iter)
+    node.target = HANDLERS[type(node.target)](node.target)
+    node.iter = HANDLERS[type(node.iter)](node.iter)
     ticking(node.body)
     if node.orelse:
         block(node.orelse)
@@ -130,7 +130,7 @@ def _for(node: ast.For) -> Any:
 
 @handles("While")
 def _while(node: ast.While) -> Any:
-    node.test = HANDLERS[node.test.__class__](node.test)
+    node.test = HANDLERS[type(node.test)](node.test)
     ticking(node.body)
     if node.orelse:
         block(node.orelse)
@@ -139,7 +139,7 @@ def _while(node: ast.While) -> Any:
 
 @handles("If")
 def _if(node: ast.If) -> Any:
-    node.test = HANDLERS[node.test.__class__](node.test)
+    node.test = HANDLERS[type(node.test)](node.test)
     block(node.body)
     if node.orelse:
         block(node.orelse)
@@ -153,24 +153,24 @@ def _leaf(node: Any) -> Any:
 
 @handles("Delete")
 def _delete(node: ast.Delete) -> Any:
-    node.targets = [HANDLERS[t.__class__](t) for t in node.targets]
+    node.targets = [HANDLERS[type(t)](t) for t in node.targets]
     return node
 
 
 @handles("Assert")
 def _assert(node: ast.Assert) -> Any:
-    node.test = HANDLERS[node.test.__class__](node.test)
+    node.test = HANDLERS[type(node.test)](node.test)
     if node.msg is not None:
-        node.msg = HANDLERS[node.msg.__class__](node.msg)
+        node.msg = HANDLERS[type(node.msg)](node.msg)
     return node
 
 
 @handles("Raise")
 def _raise(node: ast.Raise) -> Any:
     if node.exc is not None:
-        node.exc = HANDLERS[node.exc.__class__](node.exc)
+        node.exc = HANDLERS[type(node.exc)](node.exc)
     if node.cause is not None:
-        node.cause = HANDLERS[node.cause.__class__](node.cause)
+        node.cause = HANDLERS[type(node.cause)](node.cause)
     return node
 
 
@@ -193,7 +193,7 @@ def _try(node: ast.Try) -> Any:
         if handler.type is None:
             handler.type = Name("Exception", LOAD, lineno=line, col_offset=0)
         else:
-            handler.type = HANDLERS[handler.type.__class__](handler.type)
+            handler.type = HANDLERS[type(handler.type)](handler.type)
         block(handler.body).insert(0, _first_of_handler(line))
     block(node.orelse)
     if node.finalbody:
@@ -244,24 +244,24 @@ def _check_module(name: str, node: ast.Import | ast.ImportFrom) -> None:
 
 @handles("Match")
 def _match(node: ast.Match) -> Any:
-    node.subject = HANDLERS[node.subject.__class__](node.subject)
+    node.subject = HANDLERS[type(node.subject)](node.subject)
     for case in node.cases:
-        case.pattern = HANDLERS[case.pattern.__class__](case.pattern)
+        case.pattern = HANDLERS[type(case.pattern)](case.pattern)
         if case.guard is not None:
-            case.guard = HANDLERS[case.guard.__class__](case.guard)
+            case.guard = HANDLERS[type(case.guard)](case.guard)
         block(case.body)
     return node
 
 
 @handles("MatchValue")
 def _match_value(node: ast.MatchValue) -> Any:
-    node.value = HANDLERS[node.value.__class__](node.value)
+    node.value = HANDLERS[type(node.value)](node.value)
     return node
 
 
 @handles("MatchSequence", "MatchOr")
 def _match_several(node: Any) -> Any:
-    node.patterns = [HANDLERS[p.__class__](p) for p in node.patterns]
+    node.patterns = [HANDLERS[type(p)](p) for p in node.patterns]
     return node
 
 
@@ -269,7 +269,7 @@ def _match_several(node: Any) -> Any:
 def _match_as(node: ast.MatchAs) -> Any:
     check_name(node.name, node)
     if node.pattern is not None:
-        node.pattern = HANDLERS[node.pattern.__class__](node.pattern)
+        node.pattern = HANDLERS[type(node.pattern)](node.pattern)
     return node
 
 
@@ -282,6 +282,6 @@ def _match_star(node: Any) -> Any:
 @handles("MatchMapping")
 def _match_mapping(node: ast.MatchMapping) -> Any:
     check_name(node.rest, node)
-    node.keys = [HANDLERS[k.__class__](k) for k in node.keys]
-    node.patterns = [HANDLERS[p.__class__](p) for p in node.patterns]
+    node.keys = [HANDLERS[type(k)](k) for k in node.keys]
+    node.patterns = [HANDLERS[type(p)](p) for p in node.patterns]
     return node

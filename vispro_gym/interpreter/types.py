@@ -14,6 +14,11 @@ Isolation = Literal["require", "best-effort"]
 MAX_ANSWER_CHARACTERS = 2_000
 MAX_ANSWER_ITEMS = 200
 
+# Texts in one perception call.
+MAX_TEXT = 500
+MAX_TEXTS = 100
+MAX_TEXT_TOTAL = 4_000
+
 PatchBox = tuple[int, int, int, int]
 """`(left, lower, right, upper)` in pixels, origin lower left, y pointing up: the convention of programs."""
 

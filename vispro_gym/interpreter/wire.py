@@ -1,7 +1,8 @@
-"""Checks of what a worker sends.
+"""Checks of what crosses the wire between a program and its perception.
 
 A worker runs hostile programs, so nothing that it sends is trusted: every message is taken apart value by value, and the first
-value that no honest worker would send raises ValueError (or TypeError, KeyError from taking it apart).
+value that no honest worker would send raises ValueError (or TypeError, KeyError from taking it apart). Replies come from
+perception backends, which return NumPy's numbers as often as Python's; programs get plain ones.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from typing import Any
 from vispro_gym.interpreter.types import (
     MAX_ANSWER_CHARACTERS,
     MAX_ANSWER_ITEMS,
+    MAX_TEXT,
+    MAX_TEXT_TOTAL,
+    MAX_TEXTS,
     Call,
+    CallFailure,
     Execution,
     Limits,
     PatchAnswer,
@@ -21,9 +26,8 @@ from vispro_gym.interpreter.types import (
     Reply,
 )
 
-MAX_ERROR_CHARACTERS = 200
-MAX_TEXT_CHARACTERS = 600
-MAX_COORDINATE = 1 << 31
+Sizes = Sequence[tuple[int, int]]
+"""Width and height of each picture of a program."""
 
 STATUSES = frozenset(
     "answered no_answer syntax_error rejected runtime_error timeout step_limit memory_limit call_limit output_limit "
@@ -40,23 +44,23 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def checked_call(program: int, call: Sequence[Any], images: int) -> Call:
+def checked_call(program: int, call: Sequence[Any], sizes: Sizes) -> Call:
     """A call from `[line, operation, image, box, arguments]`.
 
     Args:
         program: Index of the program that made it.
         call: What the worker sent.
-        images: Number of pictures that the program has.
+        sizes: Sizes of the program's pictures.
     """
     line, operation, image, box, arguments = call
     kinds = _ARGUMENTS[operation]
     if type(line) is not int:
         raise ValueError("a line that is no number")
     checked = tuple(_argument(kind, value) for kind, value in zip(kinds, arguments, strict=True))
-    return Call(program, line, operation, _image(image, images), _box(box), checked)
+    return Call(program, line, operation, _image(image, sizes), _box(box, sizes[image]), checked)
 
 
-def checked_end(end: Sequence[Any], calls: Sequence[tuple[Call, Reply]], images: int, limits: Limits) -> Execution:
+def checked_end(end: Sequence[Any], calls: Sequence[tuple[Call, Reply]], sizes: Sizes, limits: Limits) -> Execution:
     """What became of a program from `[status, answer, error, output, steps]`."""
     status, answer, error, output, steps = end
     if status not in STATUSES or type(steps) is not int or not 0 <= steps <= limits.steps + 1:
@@ -65,10 +69,48 @@ def checked_end(end: Sequence[Any], calls: Sequence[tuple[Call, Reply]], images:
         raise ValueError("an output that is none or too long")
     output = _clean(output)
     if status == "answered":
-        return Execution(status, _answer(answer, images), None, tuple(calls), steps, output)
+        return Execution(status, _answer(answer, sizes), None, tuple(calls), steps, output)
     line = error["line"]
     checked = {"type": _text(error["type"]), "message": _text(error["message"]), "line": line if type(line) is int else 0}
     return Execution(status, None, checked, tuple(calls), steps, output)
+
+
+def checked_reply(call: Call, reply: Any, size: tuple[int, int]) -> Reply:
+    """A handler's reply as plain data, with boxes cut to the picture.
+
+    Args:
+        call: The call that it answers.
+        reply: What the handler returned.
+        size: Width and height of the picture.
+
+    Raises:
+        TypeError: If the reply is of another type than the call's operation has.
+    """
+    if isinstance(reply, CallFailure):
+        return reply
+    try:
+        match call.operation:
+            case "detect" | "relate":
+                boxes = [_cut(box, size) for box in reply]
+                return [box for box in boxes if box[0] < box[2] and box[1] < box[3]]
+            case "verify":
+                return bool(reply)
+            case "similarity" if len(reply) == len(call.arguments[0]):
+                return [float(score) for score in reply]
+            case "depth":
+                return float(reply)
+            case "answer" if isinstance(reply, str):
+                return _clean(str(reply))
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(
+        f"perception returned {reply!r:.200} to {call.operation}, see vispro_gym.perception.protocol for what it returns"
+    )
+
+
+def _cut(box: Any, size: tuple[int, int]) -> PatchBox:
+    left, lower, right, upper = box
+    return (max(0, int(left)), max(0, int(lower)), min(size[0], int(right)), min(size[1], int(upper)))
 
 
 def _clean(text: str) -> str:
@@ -79,6 +121,8 @@ def _clean(text: str) -> str:
 def _argument(kind: str, value: Any) -> Any:
     match kind:
         case "texts":
+            if not isinstance(value, list) or not 0 < len(value) <= MAX_TEXTS or sum(map(len, value)) > MAX_TEXT_TOTAL:
+                raise ValueError("texts that are none or too many")
             return tuple(_text(text) for text in value)
         case "text or none":
             return None if value is None else _text(value)
@@ -90,30 +134,33 @@ def _argument(kind: str, value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > MAX_TEXT_CHARACTERS + MAX_ANSWER_CHARACTERS:
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise ValueError("a text that is none or too long")
     return _clean(value)
 
 
-def _image(value: Any, images: int) -> int:
-    if type(value) is not int or not 0 <= value < images:
+def _image(value: Any, sizes: Sizes) -> int:
+    if type(value) is not int or not 0 <= value < len(sizes):
         raise ValueError("a picture that is not there")
     return value
 
 
-def _box(value: Any) -> PatchBox:
+def _box(value: Any, size: tuple[int, int]) -> PatchBox:
     left, lower, right, upper = value
-    if not all(type(number) is int and abs(number) < MAX_COORDINATE for number in (left, lower, right, upper)):
+    if not all(type(number) is int for number in (left, lower, right, upper)):
         raise ValueError("a malformed box")
+    if not (0 <= left < right <= size[0] and 0 <= lower < upper <= size[1]):
+        raise ValueError("a box that is not in the picture")
     return (left, lower, right, upper)
 
 
-def _answer(value: Any, images: int, nested: bool = False) -> Any:
+def _answer(value: Any, sizes: Sizes, nested: bool = False) -> Any:
     match value:
         case dict():
-            return PatchAnswer(_image(value["image"], images), _box(value["box"]))
+            image = _image(value["image"], sizes)
+            return PatchAnswer(image, _box(value["box"], sizes[image]))
         case list() if not nested and len(value) <= MAX_ANSWER_ITEMS:
-            return [_answer(item, images, nested=True) for item in value]
+            return [_answer(item, sizes, nested=True) for item in value]
         case str() if len(value) <= MAX_ANSWER_CHARACTERS:
             return _clean(value)
         case bool():

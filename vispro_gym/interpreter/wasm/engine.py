@@ -12,7 +12,7 @@ from queue import SimpleQueue
 
 from vispro_gym.interpreter.types import Call, CallFailure, Execution, Handler, Limits, Program, Reply
 from vispro_gym.interpreter.wasm.seat import Instance, Report, Seat, the_host
-from vispro_gym.interpreter.wire import checked_call, checked_end
+from vispro_gym.interpreter.wire import checked_call, checked_end, checked_reply
 
 WINDOW = 64
 """Programs that run at once; each needs some 10 MB."""
@@ -158,12 +158,12 @@ class _Batch:
         """Takes note of a report; returns the call that is pending, if one is."""
         if report.error is not None:
             raise report.error
-        images = len(job.program.image_sizes)
+        sizes = job.program.image_sizes
         try:
             if report.kind == "call":
                 if len(report.text) > _MAX_MESSAGE_CHARACTERS or len(job.calls) >= self._limits.calls:
                     raise ValueError("a call that no honest instance makes")
-                return checked_call(job.index, json.loads(report.text), images)
+                return checked_call(job.index, json.loads(report.text), sizes)
             del self._running[report.seat]
             if job.result is not None:  # given up earlier
                 pass
@@ -176,7 +176,7 @@ class _Batch:
             else:
                 if len(report.text) > _MAX_MESSAGE_CHARACTERS:
                     raise ValueError("a result that no honest instance sends")
-                job.result = checked_end(json.loads(report.text), job.calls, images, self._limits)
+                job.result = checked_end(json.loads(report.text), job.calls, sizes, self._limits)
                 self._look_at_memory(report.seat, job)
         except (ValueError, TypeError, KeyError, RecursionError):
             job.end("runtime_error", "InterpreterCrash", "the program crashed the interpreter")
@@ -206,7 +206,8 @@ class _Batch:
                 asked.append((seat, call))
         if asked:
             for (seat, call), reply in zip(asked, self._handler([call for _, call in asked]), strict=True):
-                self._reply(seat, call, reply)
+                size = self._running[seat].program.image_sizes[call.image]
+                self._reply(seat, call, checked_reply(call, reply, size))
 
     def _reply(self, seat: Seat, call: Call, reply: Reply) -> None:
         self._running[seat].calls.append((call, reply))

@@ -15,8 +15,11 @@ from vispro_gym.interpreter.process import InterpreterError
 from vispro_gym.interpreter.types import Limits
 from vispro_gym.interpreter.wasm.build import STACK_BYTES, load, new_engine
 
-FUEL_PER_SECOND = 20_000_000_000
-"""What stands for a second: about what CPython does in one outside WebAssembly. Burning it takes three to four."""
+FUEL_PER_SECOND = 10_000_000_000
+"""Instructions that stand for a second of `Limits.seconds`. Burning them takes one to two; CPython outside WebAssembly does in
+half a second what takes so many here."""
+_MARGIN = 0.25
+"""By how much what earlier programs left in an instance may change the fuel that a program burns."""
 
 _PROGRAMS_PER_INSTANCE = 1_000
 _THREAD_STACK_BYTES = STACK_BYTES + (4 << 20)
@@ -82,14 +85,20 @@ class Instance:
     def run(self, job: str) -> str:
         """Runs a program. Raises WasmtimeError if it traps; the instance is of no use then."""
         self.programs += 1
-        self._store.set_fuel(self._fuel)
+        self._tank = self._fuel if self.programs == 1 else int(self._fuel * (1 + _MARGIN))
+        self._store.set_fuel(self._tank)
         result: str = self._run(self._store, job)
         return result
 
     @property
-    def fuel_left(self) -> float:
-        """The share of its fuel that the program has not burnt."""
-        return self._store.get_fuel() / self._fuel
+    def out_of_fuel(self) -> bool:
+        """Whether the program has burnt all that it may, and in a used instance a little more."""
+        return self._store.get_fuel() == 0
+
+    @property
+    def close_to_the_limit(self) -> bool:
+        """Whether the program may have burnt all its fuel, had the instance been fresh."""
+        return self.programs > 1 and self._tank - self._store.get_fuel() > self._fuel * (1 - _MARGIN)
 
     def close(self) -> None:
         """Gives its memory back."""
@@ -179,15 +188,13 @@ class Seat(threading.Thread):
         if self.instance is None:
             self.instance = Instance(self._limits)
         instance = self.instance
-        reused = instance.programs > 0
         try:
             text = instance.run(job)
         except WasmtimeError:
-            kind: Literal["timeout", "crash"] = "crash" if instance.fuel_left else "timeout"
+            report = Report(self, "timeout") if instance.out_of_fuel else Report(self, "crash", doubtful=instance.programs > 1)
             self.discard()
-            return Report(self, kind, doubtful=reused)
-        # What earlier programs left in the instance's memory changes a little how much fuel the next one burns.
-        doubtful = reused and instance.fuel_left < 0.5
+            return report
+        doubtful = instance.close_to_the_limit
         if instance.programs >= _PROGRAMS_PER_INSTANCE:
             self.discard()
         return Report(self, "end", text, doubtful)
