@@ -10,7 +10,7 @@ import types
 from typing import Any
 
 from vispro_gym.interpreter.expressions import Load, Name, Rejected
-from vispro_gym.interpreter.statements import block
+from vispro_gym.interpreter.statements import block, function_node_once
 from vispro_gym.programs.api import ENTRY_POINT
 
 __all__ = ["FILENAME", "Rejected", "prepare"]
@@ -29,6 +29,16 @@ def _calls_entry_point(statement: ast.stmt) -> bool:
     return any(node.id in (ENTRY_POINT, "__name__") for node in names)
 
 
+def _is_called_once(statements: list[ast.stmt], source: str) -> bool:
+    """Whether a program is the entry point and no more, as most are, and nothing in it can call the entry point again.
+
+    Then that function needs no count of its calls. Other spellings of its name would need characters beyond ASCII.
+    """
+    if len(statements) != 1 or not source.isascii() or source.count(ENTRY_POINT) != 1:
+        return False
+    return isinstance(statements[0], ast.FunctionDef) and statements[0].name == ENTRY_POINT
+
+
 def prepare(source: str) -> types.CodeType:
     """Parses, checks, instruments and compiles a program.
 
@@ -38,7 +48,11 @@ def prepare(source: str) -> types.CodeType:
     """
     try:
         tree: Any = compile(source, FILENAME, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-        tree.body = block([statement for statement in tree.body if not _calls_entry_point(statement)])
+        tree.body = [statement for statement in tree.body if not _calls_entry_point(statement)]
+        if _is_called_once(tree.body, source):
+            block(function_node_once(tree.body[0]).body)
+        else:
+            block(tree.body)
         code: types.CodeType = compile(tree, FILENAME, "exec", dont_inherit=True)
         return code
     except (RecursionError, MemoryError):  # CPython says either, with enough memory too

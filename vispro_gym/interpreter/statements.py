@@ -46,13 +46,19 @@ def ticking(statements: list[Any]) -> list[Any]:
 
 
 @handles("FunctionDef")
-def _function(node: ast.FunctionDef) -> Any:
+def function_node(node: ast.FunctionDef) -> Any:
+    """The definition of a function, with a step for every call."""
+    ticking(function_node_once(node).body)
+    return node
+
+
+def function_node_once(node: ast.FunctionDef) -> Any:
+    """The definition of a function that is called once; its body is not handled yet."""
     check_name(node.name, node)
     if node.decorator_list or getattr(node, "type_params", None):
         raise Rejected("decorators and type parameters are not part of the program language", node.lineno)
     arguments_node(node.args)
     node.returns = None
-    ticking(node.body)
     return node
 
 
