@@ -108,13 +108,14 @@ class Array:
             i = _place(index, len(self))
             if len(self._shape) == 1:
                 return self._where[i], (), False
-            columns = self._shape[1]
+            columns = bounded(self._shape[1])
             return self._where[i * columns : (i + 1) * columns], (columns,), True
         if isinstance(index, Array) and index._kind == BOOL and index._shape == self._shape:
             places = [i for i, chosen in zip(self._where, flat(index), strict=True) if chosen]
             return places, (len(places),), False
         chosen = _chosen(index, len(self))
         if len(self._shape) == 1:
+            bounded(len(chosen))
             return [self._where[i] for i in chosen], (len(chosen),), isinstance(index, slice)
         columns = self._shape[1]
         bounded(len(chosen) * columns)

@@ -100,28 +100,32 @@ Result = list[Any]
 """`[status, answer, error, output, steps]`, all of it plain data."""
 
 
-def execute(meter: Meter, source: str, sizes: Sequence[Sequence[int]]) -> Result:
+def prepared(source: str) -> types.CodeType | list[Any]:
+    """The program's code, or the beginning of its result if it is not in the language."""
+    try:
+        return code_cache.get(source)
+    except SyntaxError as error:
+        return _ended("syntax_error", type(error).__name__, error.msg or "", error.lineno or 0)
+    except Rejected as error:
+        return _ended("rejected", "Rejected", str(error), error.line or 0)
+
+
+def execute(meter: Meter, code: types.CodeType | list[Any], sizes: Sequence[Sequence[int]]) -> Result:
     """Runs one program to its end.
 
     Args:
         meter: A fresh meter, which must be `meter.current` whenever the program runs.
-        source: The program.
+        code: What `prepared` returned.
         sizes: Width and height of each picture.
     """
-    result = _execute(meter, source, sizes)
+    result = code if isinstance(code, list) else _execute(meter, code, sizes)
     output = without_addresses("".join(meter.printed))
     steps = meter.steps
     meter.close()
     return [*result, output, steps]
 
 
-def _execute(meter: Meter, source: str, sizes: Sequence[Sequence[int]]) -> list[Any]:
-    try:
-        code = code_cache.get(source)
-    except SyntaxError as error:
-        return _ended("syntax_error", type(error).__name__, error.msg or "", error.lineno or 0)
-    except Rejected as error:
-        return _ended("rejected", "Rejected", str(error), error.line or 0)
+def _execute(meter: Meter, code: types.CodeType, sizes: Sequence[Sequence[int]]) -> list[Any]:
     scope = {"__builtins__": _BUILTINS, "__name__": "program", "_tick_": meter.tick, "_caught_": meter.caught}
     try:
         exec(code, scope)

@@ -322,7 +322,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     },
     **{"array": array, "asarray": asarray, "zeros": zeros, "ones": ones, "full": full, "arange": arange, "linspace": linspace},
     **{"sort": array_sort, "argsort": argsort, "unique": unique, "cumsum": cumsum, "diff": diff, "dot": dot},
-    "concatenate": concatenate,
+    **{"concatenate": concatenate, "mod": _binary("remainder")},
 }
 
 NUMPY = types.SimpleNamespace(

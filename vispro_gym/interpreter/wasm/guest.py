@@ -40,7 +40,7 @@ def ask(call: list[Any]) -> Any:
 def run(source: str, sizes: list[list[int]], steps: int, calls: int, output_characters: int) -> execute.Result:
     """Runs one program."""
     metering.current = metering.Meter(steps, calls, output_characters)
-    result = execute.execute(metering.current, source, sizes)
+    result = execute.execute(metering.current, execute.prepared(source), sizes)
     metering.current = metering.nobody
     return result
 
