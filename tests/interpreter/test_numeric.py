@@ -211,12 +211,12 @@ def test_endless_iterables_are_refused(function: str) -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    ["a + 1", "a.mean()", "np.sort(a)", "a[1:] == a[:-1]", "a.tolist()", "a[a > 5]", "list(a)", "np.where(a > 5, a, 0)", "str(a)", "repr([a])", "5 in a", "a.T.copy()"],
+    ["a + 1", "a.mean()", "a[:]", "a[::-1]", "m[0]", "np.sort(a)", "a[1:] == a[:-1]", "a.tolist()", "a[a > 5]", "list(a)", "np.where(a > 5, a, 0)", "str(a)", "repr([a])", "5 in a", "a.T.copy()"],
 )  # fmt: skip
 def test_work_burns_steps(expression: str, steps: meter.Meter) -> None:
-    array = NUMPY.arange(1_000)
+    array, matrix = NUMPY.arange(1_000), NUMPY.zeros((2, 1_000))
     before = steps.steps
-    eval(expression, {"np": NUMPY, "a": array})
+    eval(expression, {"np": NUMPY, "a": array, "m": matrix})
     assert steps.steps - before >= 999
 
 

@@ -41,14 +41,15 @@ def samples() -> dict[str, Any]:
         raise ZeroDivisionError("x")
     except ZeroDivisionError as caught:
         error = caught
+    patch: Any = runtime.make_patch(0, (0, 0, 5, 5))
     return {
         "text": "a", "number": 1, "float": 1.5, "list": [1], "dict": {1: 2}, "tuple": (1,), "set": {1}, "frozenset": frozenset([1]),
         "generator": generator(), "function": generator, "lambda": lambda: 1, "match": re.match("(a)", "a"), "pattern": re.compile("a"),
         "counter": collections.Counter("a"), "defaultdict": collections.defaultdict(list), "deque": collections.deque([1]),
         "ordered": collections.OrderedDict(), "error": error, "stop": StopIteration(5), "name error": NameError("x", name="x"),
-        "attribute error": AttributeError("x", name="x", obj=1), "patch": runtime.make_patch(0, (0, 0, 5, 5)), "range": range(3),
+        "attribute error": AttributeError("x", name="x", obj=1), "patch": patch, "range": range(3),
         "slice": slice(1), "map": map(str, [1]), "partial": functools.partial(len), "cached": functools.lru_cache(len),
-        "getter": operator.itemgetter(0), "keys": {}.keys(), "bound": "a".join, "method": runtime.make_patch(0, (0, 0, 5, 5)).find,
+        "getter": operator.itemgetter(0), "keys": {}.keys(), "bound": "a".join, "method": patch.find,
         "array": MODULES["numpy"].array([1, 2]),
     }  # fmt: skip
 

@@ -79,7 +79,12 @@ def _sum(values: Iterable[Any], /, start: Any = 0) -> Any:
         for value in values:
             total = guards.add(total, value)
         return total
-    return sum(values, start)
+    items = values if isinstance(values, list | tuple) else list(values)
+    if float not in map(type, items):
+        return sum(items, start)
+    for item in items:  # one after the other: CPython adds floats in another way from 3.12 on
+        start = start + item
+    return start
 
 
 def _map(function: Any, /, *iterables: Iterable[Any]) -> Iterator[Any]:
@@ -255,7 +260,8 @@ _AS_THEY_ARE = (
     "abs bool dict divmod float frozenset int isinstance issubclass len list next repr reversed set slice str tuple "
     "ord chr callable bin hex oct True False None NotImplemented Ellipsis Exception ValueError TypeError KeyError "
     "IndexError ZeroDivisionError AttributeError RuntimeError StopIteration NameError UnboundLocalError NotImplementedError "
-    "AssertionError ArithmeticError LookupError OverflowError FloatingPointError RecursionError UnicodeError"
+    "AssertionError ArithmeticError LookupError OverflowError FloatingPointError RecursionError UnicodeError "
+    "OSError ImportError EOFError TimeoutError BufferError"
 ).split()
 
 BUILTINS: dict[str, Any] = {name: getattr(builtins, name) for name in _AS_THEY_ARE} | {

@@ -17,6 +17,8 @@ import wit_world  # type: ignore[import-not-found]  # made by componentize-py fr
 from vispro_gym.interpreter import execute, rewrite
 from vispro_gym.interpreter import meter as metering
 
+PROGRAMS_PER_COLLECTION = 32
+
 WARM_UP = """\
 import collections, re, statistics, numpy
 é = 1
