@@ -18,8 +18,10 @@ WORKERS = 2
 """Worker processes, unless told otherwise: while the parent serves the calls of one, the other computes."""
 SHARE = 64
 """A batch uses another worker if each gets at least so many programs."""
-WINDOW = 256
+WINDOW = 512
 """Programs that one worker holds at once."""
+STARTS = 128
+"""Programs that one worker starts in one turn, so that perception does not wait while it compiles all that it may hold."""
 PROGRAMS_PER_WORKER = 50_000
 """A worker is replaced after so many programs, so that no damage done to one lasts."""
 
@@ -121,7 +123,7 @@ class Interpreter:
             try:
                 if seat.posted:
                     batch.serve(seat, batch.receive(seat))
-                new = [queue.popleft() for _ in range(min(share - len(seat.held), len(queue)))]
+                new = [queue.popleft() for _ in range(min(STARTS, share - len(seat.held), len(queue)))]
                 if new or seat.held:
                     batch.post(seat, new)
                     turns.append(seat)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -63,6 +65,7 @@ class WasmInterpreter:
         self._lock = threading.Lock()
         self._owner = os.getpid()
         self._instances: list[Instance] = []
+        _interpreters.add(self)
 
     def run_batch(self, programs: Sequence[Program], handler: Handler) -> list[Execution]:
         """Runs programs and returns what became of each, in order.
@@ -92,13 +95,26 @@ class WasmInterpreter:
     def close(self) -> None:
         """Ends the instances. The interpreter can still be used; it would start new ones."""
         with self._own_lock():
-            while self._instances:
-                self._instances.pop().close()
+            self._end_instances()
+
+    def _end_instances(self) -> None:
+        while self._instances:
+            self._instances.pop().close()
 
     def _own_lock(self) -> threading.Lock:
         if self._owner != os.getpid():  # forked: another thread of the parent may have held the lock
             self._owner, self._lock, self._instances = os.getpid(), threading.Lock(), []
         return self._lock
+
+
+_interpreters: weakref.WeakSet[WasmInterpreter] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    # Without the lock: a batch of a daemon thread may hold it for ever.
+    for interpreter in list(_interpreters):
+        interpreter._end_instances()
 
 
 class _Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from dataclasses import dataclass
 from functools import cache
@@ -40,11 +41,18 @@ class Host:
         assert index is not None
         self.run_index = index
 
+    def close(self) -> None:
+        """Gives everything back."""
+        for part in (self.run_index, self.linker, self.component, self.engine):
+            part.close()
+
 
 @cache
 def the_host() -> Host:
     """The host of all instances of this process. The first call takes a tenth of a second, or half a minute to build it."""
-    return Host()
+    host = Host()
+    atexit.register(host.close)  # wasmtime's finalizers fail when they run after its modules are gone
+    return host
 
 
 def _ask(_: Any, call: str) -> str:
@@ -93,7 +101,8 @@ class Instance:
     @property
     def out_of_fuel(self) -> bool:
         """Whether the program has burnt all that it may, and in a used instance a little more."""
-        return self._store.get_fuel() == 0
+        fuel: int = self._store.get_fuel()
+        return fuel == 0
 
     @property
     def close_to_the_limit(self) -> bool:
