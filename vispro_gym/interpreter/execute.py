@@ -45,7 +45,10 @@ class AnswerError(Exception):
 
 
 def ask(call: list[Any]) -> Any:
-    """Takes `[line, operation, image, box, arguments]` to the parent and returns its reply. The host puts its own here."""
+    """Takes `[program, line, operation, image, box, arguments]` to the parent and returns its reply.
+
+    The host puts its own here; it knows the number of the program.
+    """
     raise RuntimeError("perception is available to hosted programs only")
 
 
@@ -57,10 +60,10 @@ def perceive(operation: str, image: int, box: tuple[int, int, int, int], argumen
     if meter.calls_left <= 0:
         meter.end("call_limit", "CallLimit", "more perception calls than a program may make")
     meter.calls_left -= 1
-    frame = sys._getframe(3)  # at least a method, what implements it, and the question to perception lie in between
+    frame = sys._getframe(3)  # a method and what implements it lie in between, sometimes more
     while frame.f_code.co_filename != FILENAME and frame.f_back is not None:
         frame = frame.f_back
-    reply = ask([frame.f_lineno, operation, image, box, arguments])
+    reply = ask([0, frame.f_lineno, operation, image, box, arguments])
     if reply.__class__ is dict:
         meter.end("perception_error", "PerceptionError", reply["failure"])
     return reply
@@ -132,7 +135,9 @@ def _execute(meter: Meter, code: types.CodeType, sizes: Sequence[Sequence[int]])
         entry = scope.get(ENTRY_POINT)
         if not callable(entry):
             return _ended("no_answer", "NameError", f"the program defines no function {ENTRY_POINT}")
-        value = entry(*[runtime.make_patch(i, (0, 0, width, height)) for i, (width, height) in enumerate(sizes)])
+        images = [runtime.make_patch(i, (0, 0, width, height)) for i, (width, height) in enumerate(sizes)]
+        # A plain call needs no frame on the C stack, of which every switch between programs copies what there is.
+        value = entry(images[0]) if len(images) == 1 else entry(*images)
         if meter.stop is not None:
             return _stopped(meter.stop, meter.stop)
         return ["answered", plain(value), None]

@@ -109,20 +109,16 @@ def _patches(patch: ImagePatch, boxes: Any) -> list[ImagePatch]:
     return [make_patch(patch._image, box) for box in boxes]
 
 
-def _ask(operation: str, patch: ImagePatch, *arguments: Any) -> Any:
-    return perceive(operation, patch._image, patch._box, arguments)
-
-
 def _related(patch: ImagePatch, relation: Any, name: Any, role: Any) -> list[ImagePatch]:
     if role not in ("subject", "object"):
         raise ValueError(f"related() expects the role 'subject' or 'object', got {role!r}")
     name = None if name is None else _text(name, "related")
-    return _patches(patch, _ask("relate", patch, _text(relation, "related"), name, role))
+    return _patches(patch, perceive("relate", patch._image, patch._box, (_text(relation, "related"), name, role)))
 
 
 def _best_text_match(patch: ImagePatch, option_list: Any, prefix: Any) -> str:
     start = "" if prefix is None else _text(prefix, "best_text_match") + " "
-    scores: list[float] = _ask("similarity", patch, list(_texts(option_list, "best_text_match", start)))
+    scores: list[float] = perceive("similarity", patch._image, patch._box, (list(_texts(option_list, "best_text_match", start)),))
     best: str = option_list[scores.index(max(scores))]
     return best
 
@@ -133,7 +129,7 @@ def _best_image_match(list_patches: Any, content: Any, return_index: Any) -> Any
         raise TypeError("best_image_match() expects a list of patches")
     if not list_patches:
         return None
-    scores = [sum(_ask("similarity", patch, texts)) for patch in list_patches]
+    scores = [sum(perceive("similarity", patch._image, patch._box, (texts,))) for patch in list_patches]
     best = scores.index(max(scores))
     return best if return_index else list_patches[best]
 
@@ -185,14 +181,14 @@ _IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {
     "area": lambda patch: (patch._box[2] - patch._box[0]) * (patch._box[3] - patch._box[1]),
     "horizontal_center": lambda patch: (patch._box[0] + patch._box[2]) / 2,
     "vertical_center": lambda patch: (patch._box[1] + patch._box[3]) / 2,
-    "find": lambda patch, name: _patches(patch, _ask("detect", patch, _text(name, "find"))),
-    "exists": lambda patch, name: bool(_ask("detect", patch, _text(name, "exists"))),
-    "verify_property": lambda patch, name, attribute: _ask(
-        "verify", patch, _text(name, "verify_property"), _text(attribute, "verify_property")
+    "find": lambda patch, name: _patches(patch, perceive("detect", patch._image, patch._box, (_text(name, "find"),))),
+    "exists": lambda patch, name: bool(perceive("detect", patch._image, patch._box, (_text(name, "exists"),))),
+    "verify_property": lambda patch, name, attribute: perceive(
+        "verify", patch._image, patch._box, (_text(name, "verify_property"), _text(attribute, "verify_property"))
     ),
-    "simple_query": lambda patch, question: _ask("answer", patch, _text(question, "simple_query")),
+    "simple_query": lambda patch, question: perceive("answer", patch._image, patch._box, (_text(question, "simple_query"),)),
     "best_text_match": _best_text_match,
-    "compute_depth": lambda patch: _ask("depth", patch),
+    "compute_depth": lambda patch: perceive("depth", patch._image, patch._box, ()),
     "related": _related,
     "crop": lambda patch, left, lower, right, upper: make_patch(
         patch._image, _intersection(patch._box, _box_of(left, lower, right, upper))

@@ -141,6 +141,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     send(confine(LIMITS["memory_mb"] << 20))
+    monotonic = time.monotonic
     tasks: dict[int, Task] = {}
     finished = 0
     task: Any
@@ -150,18 +151,17 @@ def main() -> None:
         # The kernel ends the process when its computing time is up; no program can keep it from that.
         signal.setitimer(signal.ITIMER_PROF, seconds)
         calls, done = [], []
-        turns: list[tuple[int, Task, Any]] = [(number, tasks.pop(number), reply) for number, reply in answers]
+        turns: list[tuple[int, Task, Any]] = [(number, tasks[number], reply) for number, reply in answers]
         for number, source, sizes in programs:  # all compile before the first one runs, which suits the processor's caches
             running[0] = number
-            task = Task(execute.prepared(source), sizes)
+            task = tasks[number] = Task(execute.prepared(source), sizes)
             turns.append((number, task, task))
-        then, computed = time.monotonic(), time.process_time()
+        then, computed = monotonic(), time.process_time()
         for number, task, value in turns:
             running[0] = number
             metering.current = task.meter
             call = task.runner.switch(value)
-            metering.current = nobody
-            now = time.monotonic()
+            now = monotonic()
             if now - then > LONG_TURN:
                 # The processor's clock costs a system call; that of the wall bounds what is read from it.
                 total = time.process_time()
@@ -172,11 +172,13 @@ def main() -> None:
                 idle.append(task.runner)
             elif task.seconds > LIMITS["seconds"]:
                 timed_out(task)
-            if task.result is None:
-                tasks[number] = task
-                calls.append([number, *call])
             else:
-                done.append([number, *task.result])
+                call[0] = number
+                calls.append(call)
+                continue
+            del tasks[number]
+            done.append([number, *task.result])
+        metering.current = nobody
         del turns, answers, programs
         task = value = call = None  # nothing of a program outlives its turn here
         finished += len(done)

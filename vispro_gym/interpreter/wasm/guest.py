@@ -36,7 +36,7 @@ def execute_command(image):
 
 def ask(call: list[Any]) -> Any:
     """Takes a perception call to the engine."""
-    return json.loads(wit_world.ask(json.dumps(call, separators=(",", ":"))))
+    return json.loads(wit_world.ask(json.dumps(call[1:], separators=(",", ":"))))
 
 
 def run(source: str, sizes: list[list[int]], steps: int, calls: int, output_characters: int) -> execute.Result:
