@@ -18,6 +18,7 @@ from tests.interpreter.attacks.layers import Layer, Secrets, run_alone
 from tests.interpreter.attacks.perception import reply
 from vispro_gym.interpreter.language import BUILTINS
 from vispro_gym.interpreter.pool import Interpreter
+from vispro_gym.interpreter.process import WorkerProcess
 from vispro_gym.interpreter.rewrite import Rejected, prepare
 from vispro_gym.interpreter.types import Call, Execution, Limits, Program
 from vispro_gym.interpreter.wire import STATUSES
@@ -138,6 +139,24 @@ def test_a_flood_of_perception_texts_takes_no_neighbour_down(interpreter: Interp
     executions = interpreter.run_batch([flood] * 40 + benign, handler)
     assert [essence(execution) for execution in executions[40:]] == expected
     assert len({repr(essence(execution)) for execution in executions[:40]}) == 1
+
+
+def test_programs_that_use_up_their_steps_cost_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy that has learnt little writes many of them: together they must take the time of their steps, not that of restarts."""
+    started = []
+    start = WorkerProcess.__init__
+
+    def counted(worker: WorkerProcess, limits: Limits) -> None:
+        started.append(1)
+        start(worker, limits)
+
+    monkeypatch.setattr(WorkerProcess, "__init__", counted)
+    interpreter = Interpreter(Limits(seconds=0.5), workers=1)
+    programs = [Program(program(f"n = {i}\nwhile True: pass"), SIZES) for i in range(120)]
+    executions = interpreter.run_batch(programs, handler)
+    interpreter.close()
+    assert {execution.status for execution in executions} == {"step_limit"}
+    assert len(started) <= 2
 
 
 INSTRUMENTS = ["_tick_", "_caught_", *sorted(name for name in BUILTINS if name[0] == name[-1] == "_" and name[1] != "_")]

@@ -28,6 +28,7 @@ REJECTED = {
     "return in finally": "def f():\n    try:\n        pass\n    finally:\n        return 1",
     "continue in finally": "for x in []:\n    try:\n        pass\n    finally:\n        if x:\n            continue",
     "bytes": "x = b'a'",
+    "nested finally blocks": "".join("  " * i + "try: pass\n" + "  " * i + "finally:\n" for i in range(7)) + "  " * 7 + "pass",
     "complex": "x = 1j",
     "long integer": "x = 0x" + "f" * 9_000,
     "exception group": "try:\n    pass\nexcept* ValueError:\n    pass",

@@ -10,11 +10,12 @@ from vispro_gym.interpreter.process import WorkerDied, WorkerProcess
 from vispro_gym.interpreter.types import Call, CallFailure, Execution, Handler, Limits, Program, Reply
 from vispro_gym.interpreter.wire import checked_call, checked_end, checked_reply
 
-# Computing time that a worker gets for a turn of several programs. Ordinary programs need a tenth of it. A worker that is
-# stopped too early costs time, never a result: the program that ran is run again alone, with all the time it may have.
+# Computing time that a program gets for a turn beside others, and what short turns of the others may add to it. Ordinary programs
+# need a hundredth. A worker that is stopped too early costs time, never a result: the program that ran is run again alone, with all
+# the time it may have.
 _SECONDS_PER_TURN = 0.3
-_SECONDS_PER_PROGRAM = 0.003
-# The kernel ends a worker whose computing time is up. Should it not, the parent does after this many times the seconds.
+_SECONDS_PER_PROGRAM = 0.001
+# The kernel ends a worker that overruns. Should it not, the parent does after this many times what all its programs may take.
 _PATIENCE = 10
 
 # SIGSYS: a forbidden system call, which may be the one by which the C library aborts.
@@ -89,7 +90,7 @@ class Batch:
         programs = [(i, self._programs[i].source, self._programs[i].image_sizes) for i in new]
         seat.worker.send((replies, programs, seconds))
         seat.posted = True
-        seat.deadline = time.monotonic() + _PATIENCE * seconds
+        seat.deadline = time.monotonic() + (_PATIENCE + len(seat.held)) * seconds
 
     def receive(self, seat: Seat) -> list[Call]:
         """Reads a worker's report: returns the calls that are pending; programs that ended get their result."""

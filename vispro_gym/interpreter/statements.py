@@ -30,6 +30,10 @@ from vispro_gym.interpreter.language import MODULES
 
 _caught: dict[int, ast.Expr] = {}
 
+# CPython compiles a finally block several times, one in another one several times as often.
+_MAX_NESTED_FINALLY = 6
+_in_finally: list[ast.Try] = []
+
 
 def block(statements: list[Any]) -> list[Any]:
     """Handles statements that follow each other, in place."""
@@ -203,7 +207,13 @@ def _try(node: ast.Try) -> Any:
         block(handler.body).insert(0, _first_of_handler(line))
     block(node.orelse)
     if node.finalbody:
-        block(node.finalbody).insert(0, _first_of_handler(node.finalbody[0].lineno))
+        _in_finally.append(node)
+        try:
+            if len(_in_finally) > _MAX_NESTED_FINALLY:
+                raise Rejected("finally blocks are nested too deeply", node.lineno)
+            block(node.finalbody).insert(0, _first_of_handler(node.finalbody[0].lineno))
+        finally:
+            _in_finally.pop()
     return node
 
 

@@ -40,7 +40,8 @@ from vispro_gym.interpreter.confine import confine  # noqa: E402
 from vispro_gym.interpreter.meter import Meter, nobody  # noqa: E402
 
 PROGRAMS_PER_COLLECTION = 256
-LONG_TURN = 0.0005  # seconds; shorter turns do not count towards a program's computing time
+# Seconds. Shorter turns do not count towards a program's computing time, nor do they wind up the timer again.
+LONG_TURN = 0.0005
 
 hub = greenlet.getcurrent()
 
@@ -127,9 +128,8 @@ def main() -> None:
     warnings.simplefilter("ignore")  # compilers write theirs to stderr
     execute.ask = hub.switch
     metering.current = new_meter()
-    result = execute.execute(
-        metering.current, execute.prepared(WARM_UP), [[1, 1]]
-    )  # imports what the standard library imports late
+    # Imports what the standard library imports late.
+    result = execute.execute(metering.current, execute.prepared(WARM_UP), [[1, 1]])
     if result[0] != "answered":
         sys.exit(f"the warm-up program ended with {result}")
     metering.current = nobody
@@ -148,14 +148,20 @@ def main() -> None:
     while True:
         (size,) = struct.unpack("!I", read_exactly(4))
         answers, programs, seconds = marshal.loads(read_exactly(size))
-        # The kernel ends the process when its computing time is up; no program can keep it from that.
+        # The kernel ends the process when this much computing time is up; no program can keep it from that. It is wound up again
+        # after every program that took long, so that the one that is running at the end is the one to blame.
         signal.setitimer(signal.ITIMER_PROF, seconds)
         calls, done = [], []
         turns: list[tuple[int, Task, Any]] = [(number, tasks[number], reply) for number, reply in answers]
+        then = monotonic()
         for number, source, sizes in programs:  # all compile before the first one runs, which suits the processor's caches
             running[0] = number
             task = tasks[number] = Task(execute.prepared(source), sizes)
             turns.append((number, task, task))
+            now = monotonic()
+            if now - then > LONG_TURN:
+                signal.setitimer(signal.ITIMER_PROF, seconds)
+            then = now
         then, computed = monotonic(), time.process_time()
         for number, task, value in turns:
             running[0] = number
@@ -167,6 +173,7 @@ def main() -> None:
                 total = time.process_time()
                 task.seconds += min(now - then, total - computed)
                 computed = total
+                signal.setitimer(signal.ITIMER_PROF, seconds)
             then = now
             if task.result is not None:
                 idle.append(task.runner)
