@@ -44,9 +44,7 @@ def handler(calls: Sequence[Call]) -> list[Any]:
 def as_text(execution: Execution) -> str:
     """All of an execution but the program's index in its batch."""
     fields = asdict(execution)
-    for call, _ in fields["calls"]:
-        del call["program"]
-    fields["calls"] = [(call, repr(answer)) for call, answer in fields["calls"]]
+    fields["calls"] = [(call._replace(program=0), repr(answer)) for call, answer in execution.calls]
     return json.dumps(fields, sort_keys=True)
 
 

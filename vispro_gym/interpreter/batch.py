@@ -11,8 +11,8 @@ from vispro_gym.interpreter.types import Call, CallFailure, Execution, Handler, 
 from vispro_gym.interpreter.wire import checked_call, checked_end, checked_reply
 
 # Computing time that a program gets for a turn beside others, and what short turns of the others may add to it. Ordinary programs
-# need a hundredth. A worker that is stopped too early costs time, never a result: the program that ran is run again alone, with all
-# the time it may have.
+# need a hundredth. A worker that is stopped too early costs time, never a result: the program that ran is run again alone, with
+# all the time it may have.
 _SECONDS_PER_TURN = 0.3
 _SECONDS_PER_PROGRAM = 0.001
 # The kernel ends a worker that overruns. Should it not, the parent does after this many times what all its programs may take.

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, NamedTuple, Protocol, cast
 
 Isolation = Literal["require", "best-effort"]
 """What to do where the kernel does not confine programs in full: refuse to run them, or run them all the same."""
@@ -59,8 +59,7 @@ class Program:
     image_sizes: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One perception call of a running program.
 
     Attributes:

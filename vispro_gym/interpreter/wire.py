@@ -8,7 +8,7 @@ perception backends, which return NumPy's numbers as often as Python's; programs
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from vispro_gym.interpreter.types import (
@@ -34,15 +34,6 @@ STATUSES = frozenset(
     "perception_error".split()
 )
 
-_ARGUMENTS: dict[str, tuple[str, ...]] = {
-    "detect": ("text",),
-    "verify": ("text", "text"),
-    "answer": ("text",),
-    "similarity": ("texts",),
-    "depth": (),
-    "relate": ("text", "text or none", "role"),
-}
-
 
 def checked_call(program: int, call: Sequence[Any], sizes: Sizes) -> Call:
     """A call from `[line, operation, image, box, arguments]`.
@@ -56,7 +47,9 @@ def checked_call(program: int, call: Sequence[Any], sizes: Sizes) -> Call:
     kinds = _ARGUMENTS[operation]
     if type(line) is not int:
         raise ValueError("a line that is no number")
-    checked = tuple(_argument(kind, value) for kind, value in zip(kinds, arguments, strict=True))
+    if len(kinds) != len(arguments):
+        raise ValueError("arguments that are too few or too many")
+    checked = tuple([check(value) for check, value in zip(kinds, arguments)])  # noqa: B905 (checked above, and this is hot)
     return Call(program, line, operation, _image(image, sizes), _box(box, sizes[image]), checked)
 
 
@@ -118,25 +111,36 @@ def _clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _argument(kind: str, value: Any) -> Any:
-    match kind:
-        case "texts":
-            if not isinstance(value, list) or not 0 < len(value) <= MAX_TEXTS or sum(map(len, value)) > MAX_TEXT_TOTAL:
-                raise ValueError("texts that are none or too many")
-            return tuple(_text(text) for text in value)
-        case "text or none":
-            return None if value is None else _text(value)
-        case "role":
-            if value not in ("subject", "object"):
-                raise ValueError("an unknown role")
-            return value
-    return _text(value)
-
-
 def _text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise ValueError("a text that is none or too long")
     return _clean(value)
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_TEXTS or sum(map(len, value)) > MAX_TEXT_TOTAL:
+        raise ValueError("texts that are none or too many")
+    return tuple(_text(text) for text in value)
+
+
+def _role(value: Any) -> str:
+    if value not in ("subject", "object"):
+        raise ValueError("an unknown role")
+    return str(value)
+
+
+_ARGUMENTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
+    "detect": (_text,),
+    "verify": (_text, _text),
+    "answer": (_text,),
+    "similarity": (_texts,),
+    "depth": (),
+    "relate": (_text, _text_or_none, _role),
+}
 
 
 def _image(value: Any, sizes: Sizes) -> int:
@@ -147,7 +151,7 @@ def _image(value: Any, sizes: Sizes) -> int:
 
 def _box(value: Any, size: tuple[int, int]) -> PatchBox:
     left, lower, right, upper = value
-    if not all(type(number) is int for number in (left, lower, right, upper)):
+    if not type(left) is type(lower) is type(right) is type(upper) is int:
         raise ValueError("a malformed box")
     if not (0 <= left < right <= size[0] and 0 <= lower < upper <= size[1]):
         raise ValueError("a box that is not in the picture")

@@ -40,6 +40,7 @@ from vispro_gym.interpreter.confine import confine  # noqa: E402
 from vispro_gym.interpreter.meter import Meter, nobody  # noqa: E402
 
 PROGRAMS_PER_COLLECTION = 256
+READ_BYTES = 1 << 16
 # Seconds. Shorter turns do not count towards a program's computing time, nor do they wind up the timer again.
 LONG_TURN = 0.0005
 
@@ -84,15 +85,18 @@ def timed_out(task: Task) -> None:
     task.meter.close()
 
 
-def read_exactly(size: int) -> bytes:
-    """Reads from the parent; leaves when the parent has gone."""
-    data = os.read(0, size)
+def receive() -> Any:
+    """Reads one message of the parent, which sends the next one after a reply; leaves when the parent has gone."""
+    data = b""
+    size = 4
     while len(data) < size:
-        chunk = os.read(0, size - len(data))
+        chunk = os.read(0, READ_BYTES)
         if not chunk:
             os._exit(0)
         data += chunk
-    return data
+        if len(data) >= 4:
+            size = 4 + int.from_bytes(data[:4], "big")
+    return marshal.loads(memoryview(data)[4:])
 
 
 encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
@@ -144,10 +148,10 @@ def main() -> None:
     monotonic = time.monotonic
     tasks: dict[int, Task] = {}
     finished = 0
+    computed = 0.0
     task: Any
     while True:
-        (size,) = struct.unpack("!I", read_exactly(4))
-        answers, programs, seconds = marshal.loads(read_exactly(size))
+        answers, programs, seconds = receive()
         # The kernel ends the process when this much computing time is up; no program can keep it from that. It is wound up again
         # after every program that took long, so that the one that is running at the end is the one to blame.
         signal.setitimer(signal.ITIMER_PROF, seconds)
@@ -162,7 +166,7 @@ def main() -> None:
             if now - then > LONG_TURN:
                 signal.setitimer(signal.ITIMER_PROF, seconds)
             then = now
-        then, computed = monotonic(), time.process_time()
+        then = monotonic()
         for number, task, value in turns:
             running[0] = number
             metering.current = task.meter
@@ -192,7 +196,6 @@ def main() -> None:
         if finished >= PROGRAMS_PER_COLLECTION:
             finished = 0
             gc.collect()
-        signal.setitimer(signal.ITIMER_PROF, 0)
         send([calls, done])
 
 

@@ -46,7 +46,7 @@ def handler(calls: Sequence[Call]) -> list[Any]:
 
 def essence(execution: Execution) -> Execution:
     """An execution without the program's index in its batch, which every call carries."""
-    return replace(execution, calls=tuple((replace(call, program=0), answer) for call, answer in execution.calls))
+    return replace(execution, calls=tuple((call._replace(program=0), answer) for call, answer in execution.calls))
 
 
 def programs(*bodies: str) -> list[Program]:
