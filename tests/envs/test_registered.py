@@ -213,7 +213,7 @@ def test_the_class_docstring_is_a_documentation_page(env_id: str) -> None:
     arguments = (doc or "").partition("## Arguments")[2]
     parameters = inspect.signature(VisualProgramEnv).parameters.values()
     options = [option.name for option in parameters if option.kind is option.KEYWORD_ONLY]
-    assert len(options) == 8
+    assert len(options) == 9
     for name in options:
         assert f"- `{name}`: " in arguments
 

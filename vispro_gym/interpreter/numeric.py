@@ -215,7 +215,7 @@ def arange(*bounds: Any) -> Array:
         raise ValueError("arange() expects fewer numbers")
     size = bounded(max(0, math.ceil(count)))
     delta = (float(start) + step) - start
-    return Array([start + i * delta for i in range(size)], (size,), FLOAT)
+    return Array([start + i * delta if i else float(start) for i in range(size)], (size,), FLOAT)
 
 
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True) -> Array:
