@@ -99,6 +99,21 @@ class CodeCache:
 
 code_cache = CodeCache()
 
+# Imports what the standard library imports late: a confined program cannot.
+WARM_UP = """\
+import collections, re, statistics, numpy
+é = 1
+def execute_command(image):
+    def later():
+        yield re.sub("a+", "b", "caat")
+    try:
+        collections.Counter(later()).most_common(1)[0][0].upper()
+        statistics.mean([1, 2]) + statistics.median([1.5])
+        return f"{'é'!r:>4} {'{}'.format(1.5)} {numpy.mean([1, 2])} {'%5.1f' % 2}"
+    except (ValueError, KeyError) as error:
+        raise
+"""
+
 Result = list[Any]
 """`[status, answer, error, output, steps]`, all of it plain data."""
 

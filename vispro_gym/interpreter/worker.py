@@ -110,21 +110,6 @@ def send(message: Any) -> None:
         data = data[os.write(1, data) :]
 
 
-WARM_UP = """\
-import collections, re, statistics, numpy
-é = 1
-def execute_command(image):
-    def later():
-        yield re.sub("a+", "b", "caat")
-    try:
-        collections.Counter(later()).most_common(1)[0][0].upper()
-        statistics.mean([1, 2]) + statistics.median([1.5])
-        return f"{'é'!r:>4} {'{}'.format(1.5)} {numpy.mean([1, 2])} {'%5.1f' % 2}"
-    except (ValueError, KeyError) as error:
-        raise
-"""
-
-
 def main() -> None:
     """Serves the parent until it goes away."""
     sys.setrecursionlimit(execute.RECURSION_LIMIT)
@@ -132,8 +117,7 @@ def main() -> None:
     warnings.simplefilter("ignore")  # compilers write theirs to stderr
     execute.ask = hub.switch
     metering.current = new_meter()
-    # Imports what the standard library imports late.
-    result = execute.execute(metering.current, execute.prepared(WARM_UP), [[1, 1]])
+    result = execute.execute(metering.current, execute.prepared(execute.WARM_UP), [[1, 1]])
     if result[0] != "answered":
         sys.exit(f"the warm-up program ended with {result}")
     metering.current = nobody

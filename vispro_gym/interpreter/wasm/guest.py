@@ -19,20 +19,6 @@ from vispro_gym.interpreter import meter as metering
 
 PROGRAMS_PER_COLLECTION = 32
 
-WARM_UP = """\
-import collections, re, statistics, numpy
-é = 1
-def execute_command(image):
-    def later():
-        yield re.sub("a+", "b", "caat")
-    try:
-        collections.Counter(later()).most_common(1)[0][0].upper()
-        statistics.mean([1, 2]) + statistics.median([1.5])
-        return f"{'é'!r:>4} {'{}'.format(1.5)} {numpy.mean([1, 2])} {'%5.1f' % 2}"
-    except (ValueError, KeyError) as error:
-        raise
-"""
-
 
 def ask(call: list[Any]) -> Any:
     """Takes a perception call to the engine."""
@@ -67,7 +53,7 @@ def set_up() -> None:
     # To report a syntax error, Python opens the file, and that traps. It does not try with a name that no file can have.
     rewrite.FILENAME = execute.FILENAME = rewrite.FILENAME + "\ud800"  # type: ignore[attr-defined]
     execute.ask = ask
-    result = run(WARM_UP, [[1, 1]], 1_000, 0, 0)  # imports what the standard library imports late
+    result = run(execute.WARM_UP, [[1, 1]], 1_000, 0, 0)  # imports what the standard library imports late
     if result[0] != "answered":
         raise RuntimeError(f"the warm-up program ended with {result}")
     run("def execute_command(image)", [[1, 1]], 1_000, 0, 0)
