@@ -77,7 +77,7 @@ def direct_perception(design: str) -> Iterator[None]:
     """Has programs in this process answered without a worker: bare ones at once, checked ones after the checks of each call."""
     perceive, ask = runtime.perceive, execute.ask
     if design == LAYER1:
-        execute.ask = lambda call: reply(call[2], call[4], call[5])
+        execute.ask = lambda call: reply(call[1], call[3], call[4])
     else:
         runtime.perceive = lambda operation, image, box, arguments: reply(operation, box, arguments)
     try:

@@ -18,7 +18,7 @@ from vispro_gym.interpreter import guards, library, meter, runtime
 from vispro_gym.interpreter.batch import Batch, Seat
 from vispro_gym.interpreter.language import ATTRIBUTES, BUILTINS, MODULES
 from vispro_gym.interpreter.process import WorkerDied
-from vispro_gym.interpreter.types import Limits, Program
+from vispro_gym.interpreter.types import RECORD, Limits, Program
 
 DEPTH = 4
 MACHINERY = (types.ModuleType, types.FrameType, types.CodeType, types.TracebackType, types.CellType, types.MappingProxyType)
@@ -114,9 +114,10 @@ class FakeWorker:
         return WorkerDied(why)
 
 
+# Records of calls, their arguments, and the programs that ended.
 HONEST = [
-    [[1, 3, "detect", 0, [0, 0, 50, 40], ["cup"]], [2, 4, "similarity", 0, [0, 0, 9, 9], [["a", "b"]]],
-     [3, 5, "relate", 0, [0, 0, 9, 9], ["on", None, "subject"]]],
+    [[1, 3, 0, 0, 0, 0, 50, 40], [2, 4, 3, 0, 0, 0, 9, 9], [3, 5, 5, 0, 0, 0, 9, 9]],
+    [["cup"], [["a", "b"]], ["on", None, "subject"]],
     [[0, "answered", [1, "x", {"image": 0, "box": [0, 0, 5, 5]}], None, "", 7],
      [4, "runtime_error", None, {"type": "ValueError", "message": "x", "line": 2}, "out", 9]],
 ]  # fmt: skip
@@ -129,6 +130,15 @@ STRANGE: tuple[Any, ...] = (
 def forged(rng: random.Random) -> Any:
     """A report with some values replaced, left out or doubled."""
     report = copy.deepcopy(HONEST)
+    records = report.pop(0)
+    for record in records:
+        if rng.random() < 0.2:
+            record[rng.randrange(8)] = rng.choice([-1, 0, 1, 4, 6, 80, 101, 1 << 20, -(1 << 31), (1 << 31) - 1])
+    if rng.random() < 0.1:
+        rng.shuffle(records)
+    packed = b"".join(RECORD.pack(*record) for record in records)
+    if rng.random() < 0.1:
+        packed = packed[: rng.randrange(len(packed))]
     for _ in range(rng.randrange(1, 4)):
         place: Any = report
         while True:
@@ -147,7 +157,7 @@ def forged(rng: random.Random) -> Any:
             else:
                 place.append(place[key])
             break
-    return report
+    return [packed, *report]
 
 
 def programs() -> list[Program]:
@@ -156,7 +166,8 @@ def programs() -> list[Program]:
 
 def received(report: Any) -> tuple[Batch, list[Any]]:
     batch = Batch(programs(), lambda calls: [], Limits())
-    worker: Any = FakeWorker(report)
+    records, *rest = report
+    worker: Any = FakeWorker((records if isinstance(records, bytes) else b"".join(RECORD.pack(*r) for r in records), rest))
     seat = Seat(worker)
     batch.post(seat, range(5))
     return batch, batch.receive(seat)

@@ -19,7 +19,7 @@ from vispro_gym.datasets.errors import say_once
 from vispro_gym.engine import Engine, Job, Outcome
 from vispro_gym.envs.spaces import UnicodeText
 from vispro_gym.interpreter.shared import shared_interpreter
-from vispro_gym.interpreter.types import Isolation
+from vispro_gym.interpreter.types import OPERATIONS, Isolation
 from vispro_gym.perception import BACKENDS, Perception, make_perception
 from vispro_gym.rendering.picture import draw_episode
 from vispro_gym.rendering.text import describe_episode, describe_failure
@@ -30,7 +30,6 @@ MAX_FEEDBACK_CHARACTERS = 4_096
 MAX_PROGRAM_CHARACTERS = 1 << 24
 MAX_IMAGE_SIZE = 4_096
 
-_OPERATIONS = ("detect", "verify", "answer", "similarity", "depth", "relate")
 
 Observation = dict[str, Any]
 
@@ -101,7 +100,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
             raise ValueError(f"task={task!r} is unknown. Expected one of: {', '.join(TASKS)}.")
         self.task: Task = TASKS[task]() if isinstance(task, str) else _live("task", task, TASKS, ("score", "metric"))
         backend: Perception = (
-            make_perception(perception) if isinstance(perception, str) else _live("perception", perception, BACKENDS, _OPERATIONS)
+            make_perception(perception) if isinstance(perception, str) else _live("perception", perception, BACKENDS, OPERATIONS)
         )
         self.engine = Engine(self.task, backend, shared_interpreter(isolation=isolation) if isolation else None)
         if isinstance(dataset, str):

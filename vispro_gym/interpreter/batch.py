@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import struct
 import time
 from collections.abc import Sequence
 
 from vispro_gym.interpreter.process import WorkerDied, WorkerProcess
-from vispro_gym.interpreter.types import Call, CallFailure, Execution, Handler, Limits, Program, Reply
+from vispro_gym.interpreter.types import RECORD, Call, CallFailure, Execution, Handler, Limits, Program, Reply
 from vispro_gym.interpreter.wire import checked_call, checked_end, checked_reply
 
 # Computing time that a program gets for a turn beside others, and what short turns of the others may add to it. Ordinary programs
@@ -94,41 +95,45 @@ class Batch:
 
     def receive(self, seat: Seat) -> list[Call]:
         """Reads a worker's report: returns the calls that are pending; programs that ended get their result."""
-        report = seat.worker.receive(seat.deadline)
+        records, report = seat.worker.receive(seat.deadline)
         seat.posted = False
         try:
-            reported_calls, reported_ends = report
+            all_arguments, ends = report
             calls = []
-            for i, *call in reported_calls:
-                if type(i) is not int or i not in seat.held or len(self._calls[i]) >= self._limits.calls:
-                    raise ValueError(f"a call of program {i!r}")
-                calls.append(checked_call(i, call, self._programs[i].image_sizes))
-            for i, *end in reported_ends:
+            for record, arguments in zip(RECORD.iter_unpack(records), all_arguments, strict=True):
+                i = record[0]
+                if i not in seat.held or len(self._calls[i]) >= self._limits.calls:
+                    raise ValueError(f"a call of program {i}")
+                calls.append(checked_call(record, arguments, self._programs[i].image_sizes))
+            for i, *end in ends:
                 if type(i) is not int or i not in seat.held:
                     raise ValueError(f"the end of program {i!r}")
                 self._results[i] = checked_end(end, self._calls[i], self._programs[i].image_sizes, self._limits)
                 seat.held.discard(i)
             if len(calls) != len(seat.held) or {call.program for call in calls} != seat.held:
                 raise ValueError("not one call per waiting program")
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, struct.error) as error:
             raise seat.worker.malformed(str(error)) from None
         return calls
 
     def serve(self, seat: Seat, calls: Sequence[Call]) -> None:
         """Has the handler answer pending calls and puts the replies where the next message takes them from."""
-        asked: list[Call] = []
-        for call in calls:
-            known = self._known.get(call.program)
-            if known:
-                earlier, reply = known.pop()
-                if earlier == call:
-                    self._reply(seat, call, reply)
-                    continue
-                known.clear()
-            asked.append(call)
+        asked = [call for call in calls if not self._replied_before(seat, call)] if self._known else calls
         if asked:
             for call, reply in zip(asked, self._handler(asked), strict=True):
                 self._reply(seat, call, checked_reply(call, reply, self._programs[call.program].image_sizes[call.image]))
+
+    def _replied_before(self, seat: Seat, call: Call) -> bool:
+        """Gives a call the reply that it got in an earlier run of its program, if there is one."""
+        known = self._known.get(call.program)
+        if not known:
+            return False
+        earlier, reply = known.pop()
+        if earlier != call:
+            known.clear()
+            return False
+        self._reply(seat, call, reply)
+        return True
 
     def _reply(self, seat: Seat, call: Call, reply: Reply) -> None:
         self._calls[call.program].append((call, reply))

@@ -44,10 +44,10 @@ class AnswerError(Exception):
         self.kind = kind
 
 
-def ask(call: list[Any]) -> Any:
-    """Takes `[program, line, operation, image, box, arguments]` to the parent and returns its reply.
+def ask(call: tuple[Any, ...]) -> Any:
+    """Takes `(line, operation, image, box, arguments)` to the parent and returns its reply.
 
-    The host puts its own here; it knows the number of the program.
+    The host puts its own here.
     """
     raise RuntimeError("perception is available to hosted programs only")
 
@@ -55,15 +55,13 @@ def ask(call: list[Any]) -> Any:
 def perceive(operation: str, image: int, box: tuple[int, int, int, int], arguments: tuple[Any, ...]) -> Any:
     """One perception call of the program that runs."""
     meter = metering.current
-    if meter.stop is not None:  # also where the garbage collector runs what is left of a program
-        raise meter.stop
     if meter.calls_left <= 0:
-        meter.end("call_limit", "CallLimit", "more perception calls than a program may make")
+        meter.out_of_calls()
     meter.calls_left -= 1
     frame = sys._getframe(3)  # a method and what implements it lie in between, sometimes more
     while frame.f_code.co_filename != FILENAME and frame.f_back is not None:
         frame = frame.f_back
-    reply = ask([0, frame.f_lineno, operation, image, box, arguments])
+    reply = ask((frame.f_lineno, operation, image, box, arguments))
     if reply.__class__ is dict:
         meter.end("perception_error", "PerceptionError", reply["failure"])
     return reply

@@ -65,6 +65,7 @@ class Meter:
         """Stops the program."""
         if self.stop is None:
             self.stop = Stop(status, kind, message)
+        self.calls_left = 0
         raise self.stop
 
     def tick(self) -> bool:
@@ -85,6 +86,10 @@ class Meter:
         if self.stop is None:
             self.end("step_limit", "StepLimit", f"more than {self._limit} steps")
         raise self.stop
+
+    def out_of_calls(self) -> NoReturn:
+        """Ends a program that asks perception and may not: it has asked too often, or has ended."""
+        self.end("call_limit", "CallLimit", "more perception calls than a program may make")
 
     def caught(self) -> None:
         """First statement of every handler and finally block.
@@ -107,6 +112,7 @@ class Meter:
     def close(self) -> None:
         """The program has ended: what is left of it (finalizers of generators, say) stops at its first step."""
         self.left = -1
+        self.calls_left = 0
         if self.stop is None:
             self.stop = Stop("runtime_error", "RuntimeError", "the program has ended")
 

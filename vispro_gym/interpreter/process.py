@@ -22,6 +22,7 @@ import greenlet
 from vispro_gym.interpreter.types import Limits
 
 MAX_MESSAGE_BYTES = 64 << 20
+_HEADER = struct.Struct("!II")
 START_SECONDS = 60.0
 
 # Not -I, which would ignore PYTHONHASHSEED: the order of sets must not change from worker to worker. Nobody reads columns.
@@ -109,7 +110,7 @@ class WorkerProcess:
         if self.layers:
             return
         try:
-            layers = self.receive(time.monotonic() + START_SECONDS)
+            _, layers = self.receive(time.monotonic() + START_SECONDS)
             self.layers = {str(layer): str(state) for layer, state in layers.items()}
         except (WorkerDied, AttributeError) as error:
             raise InterpreterError(f"the interpreter's worker process did not start: {error}") from None
@@ -127,8 +128,8 @@ class WorkerProcess:
         except (OSError, ValueError):
             raise self._death("the process reads no more") from None
 
-    def receive(self, deadline: float) -> Any:
-        """Reads one message.
+    def receive(self, deadline: float) -> tuple[bytes, Any]:
+        """Reads one message: the records of calls, and what came as JSON.
 
         Args:
             deadline: Value of `time.monotonic()` at which the worker is killed.
@@ -136,17 +137,19 @@ class WorkerProcess:
         Raises:
             WorkerDied: If it ends, is late, or sends no message of the protocol; the process is gone then.
         """
-        size: int | None = None
+        start = _HEADER.size
+        middle = end = 0  # of the message: where the records and where the JSON ends; 0 before that is known
         while True:
-            if size is None and len(self._buffer) >= 4:
-                (size,) = struct.unpack_from("!I", self._buffer)
-                if size > MAX_MESSAGE_BYTES:
-                    raise self._death(f"the process sent a message of {size} bytes")
-            if size is not None and len(self._buffer) >= 4 + size:
-                data = bytes(self._buffer[4 : 4 + size])
-                del self._buffer[: 4 + size]
+            if not end and len(self._buffer) >= start:
+                first, second = _HEADER.unpack_from(self._buffer)
+                middle, end = start + first, start + first + second
+                if end > MAX_MESSAGE_BYTES:
+                    raise self._death(f"the process sent a message of {end} bytes")
+            if end and len(self._buffer) >= end:
+                records, data = bytes(self._buffer[start:middle]), bytes(self._buffer[middle:end])
+                del self._buffer[:end]
                 try:
-                    return json.loads(data)
+                    return records, json.loads(data)
                 except (ValueError, RecursionError):
                     raise self._death("the process sent no JSON") from None
             # A report that is there counts, however late it is read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -59,13 +60,20 @@ class Program:
     image_sizes: tuple[tuple[int, int], ...]
 
 
+OPERATIONS = ("detect", "verify", "answer", "similarity", "depth", "relate")
+"""What programs can ask perception, see `vispro_gym.perception.protocol`."""
+
+RECORD = struct.Struct("=8i")
+"""How a call crosses the wire, without its arguments: program, line, index of the operation, index of the picture, box."""
+
+
 class Call(NamedTuple):
     """One perception call of a running program.
 
     Attributes:
         program: Index of the program in the batch.
         line: Line of the program that made the call, counted from 1.
-        operation: A perception operation: "detect", "verify", "answer", "similarity", "depth" or "relate".
+        operation: One of `OPERATIONS`.
         image: Index of the picture.
         box: The part of the picture that the program looked at.
         arguments: The operation's arguments, see `vispro_gym.perception.protocol`.

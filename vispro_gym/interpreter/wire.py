@@ -17,6 +17,7 @@ from vispro_gym.interpreter.types import (
     MAX_TEXT,
     MAX_TEXT_TOTAL,
     MAX_TEXTS,
+    OPERATIONS,
     Call,
     CallFailure,
     Execution,
@@ -35,22 +36,26 @@ STATUSES = frozenset(
 )
 
 
-def checked_call(program: int, call: Sequence[Any], sizes: Sizes) -> Call:
-    """A call from `[line, operation, image, box, arguments]`.
+def checked_call(record: tuple[int, ...], arguments: Sequence[Any], sizes: Sizes) -> Call:
+    """A call.
 
     Args:
-        program: Index of the program that made it.
-        call: What the worker sent.
+        record: What an `interpreter.types.RECORD` holds.
+        arguments: The arguments of the operation.
         sizes: Sizes of the program's pictures.
     """
-    line, operation, image, box, arguments = call
-    kinds = _ARGUMENTS[operation]
-    if type(line) is not int:
-        raise ValueError("a line that is no number")
+    program, line, operation, image, left, lower, right, upper = record
+    if not 0 <= operation < len(OPERATIONS) or not 0 <= image < len(sizes):
+        raise ValueError("an operation or a picture that is not there")
+    width, height = sizes[image]
+    if not (0 <= left < right <= width and 0 <= lower < upper <= height):
+        raise ValueError("a box that is not in the picture")
+    name = OPERATIONS[operation]
+    kinds = _ARGUMENTS[name]
     if len(kinds) != len(arguments):
         raise ValueError("arguments that are too few or too many")
     checked = tuple([check(value) for check, value in zip(kinds, arguments)])  # noqa: B905 (checked above, and this is hot)
-    return Call(program, line, operation, _image(image, sizes), _box(box, sizes[image]), checked)
+    return Call(program, line, name, image, (left, lower, right, upper), checked)
 
 
 def checked_end(end: Sequence[Any], calls: Sequence[tuple[Call, Reply]], sizes: Sizes, limits: Limits) -> Execution:
@@ -102,8 +107,14 @@ def checked_reply(call: Call, reply: Any, size: tuple[int, int]) -> Reply:
 
 
 def _cut(box: Any, size: tuple[int, int]) -> PatchBox:
-    left, lower, right, upper = box
-    return (max(0, int(left)), max(0, int(lower)), min(size[0], int(right)), min(size[1], int(upper)))
+    left, lower, right, upper = [int(edge) for edge in box]
+    width, height = size  # comparisons, as calls of min and max would take three times as long
+    return (
+        left if left > 0 else 0,
+        lower if lower > 0 else 0,
+        right if right < width else width,
+        upper if upper < height else height,
+    )
 
 
 def _clean(text: str) -> str:
@@ -114,7 +125,7 @@ def _clean(text: str) -> str:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise ValueError("a text that is none or too long")
-    return _clean(value)
+    return value if value.isascii() else _clean(value)
 
 
 def _text_or_none(value: Any) -> str | None:

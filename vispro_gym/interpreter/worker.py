@@ -38,6 +38,7 @@ from vispro_gym.interpreter import execute  # noqa: E402
 from vispro_gym.interpreter import meter as metering  # noqa: E402
 from vispro_gym.interpreter.confine import confine  # noqa: E402
 from vispro_gym.interpreter.meter import Meter, nobody  # noqa: E402
+from vispro_gym.interpreter.types import OPERATIONS, RECORD  # noqa: E402
 
 PROGRAMS_PER_COLLECTION = 256
 READ_BYTES = 1 << 16
@@ -102,10 +103,10 @@ def receive() -> Any:
 encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
 
-def send(message: Any) -> None:
+def send(message: Any, records: bytes = b"") -> None:
     """Writes one message to the parent."""
     data = encode(message).encode()
-    data = struct.pack("!I", len(data)) + data
+    data = struct.pack("!II", len(records), len(data)) + records + data
     while data:
         data = data[os.write(1, data) :]
 
@@ -129,7 +130,8 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     send(confine(LIMITS["memory_mb"] << 20))
-    monotonic = time.monotonic
+    monotonic, pack, allowed = time.monotonic, RECORD.pack, LIMITS["seconds"]
+    codes = {operation: code for code, operation in enumerate(OPERATIONS)}
     tasks: dict[int, Task] = {}
     finished = 0
     computed = 0.0
@@ -139,7 +141,7 @@ def main() -> None:
         # The kernel ends the process when this much computing time is up; no program can keep it from that. It is wound up again
         # after every program that took long, so that the one that is running at the end is the one to blame.
         signal.setitimer(signal.ITIMER_PROF, seconds)
-        calls, done = [], []
+        records, arguments, done = [], [], []
         turns: list[tuple[int, Task, Any]] = [(number, tasks[number], reply) for number, reply in answers]
         then = monotonic()
         for number, source, sizes in programs:  # all compile before the first one runs, which suits the processor's caches
@@ -165,22 +167,23 @@ def main() -> None:
             then = now
             if task.result is not None:
                 idle.append(task.runner)
-            elif task.seconds > LIMITS["seconds"]:
+            elif task.seconds > allowed:
                 timed_out(task)
             else:
-                call[0] = number
-                calls.append(call)
+                line, operation, image, box, texts = call
+                records.append(pack(number, line, codes[operation], image, *box))
+                arguments.append(texts)
                 continue
             del tasks[number]
             done.append([number, *task.result])
         metering.current = nobody
         del turns, answers, programs
-        task = value = call = None  # nothing of a program outlives its turn here
+        task = value = call = box = texts = None  # nothing of a program outlives its turn here
         finished += len(done)
         if finished >= PROGRAMS_PER_COLLECTION:
             finished = 0
             gc.collect()
-        send([calls, done])
+        send([arguments, done], b"".join(records))
 
 
 if __name__ == "__main__":

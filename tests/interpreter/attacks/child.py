@@ -55,7 +55,7 @@ def checked(source: str, secret: str) -> Any:
     for module in (sys.modules["__main__"], runtime, execute, meter):
         vars(module)["SESAME"] = secret
     os.environ["VISPRO_SESAME"] = secret
-    execute.ask = lambda call: reply(call[2], call[5])
+    execute.ask = lambda call: reply(call[1], call[4])
     sys.setrecursionlimit(execute.RECURSION_LIMIT)
     meter.current = meter.Meter(STEPS, CALLS, OUTPUT)
     status, answer, error, output, steps = execute.execute(meter.current, execute.prepared(source), [[100, 80]])

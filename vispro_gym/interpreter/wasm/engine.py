@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import struct
 import threading
 import weakref
 from collections import deque
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
-from vispro_gym.interpreter.types import Call, CallFailure, Execution, Handler, Limits, Program, Reply
+from vispro_gym.interpreter.types import RECORD, Call, CallFailure, Execution, Handler, Limits, Program, Reply
 from vispro_gym.interpreter.wasm.seat import Instance, Report, Seat, the_host
 from vispro_gym.interpreter.wire import checked_call, checked_end, checked_reply
 
@@ -179,7 +180,9 @@ class _Batch:
             if report.kind == "call":
                 if len(report.text) > _MAX_MESSAGE_CHARACTERS or len(job.calls) >= self._limits.calls:
                     raise ValueError("a call that no honest instance makes")
-                return checked_call(job.index, json.loads(report.text), sizes)
+                record, arguments = json.loads(report.text)
+                # Packed, so that there are eight integers for certain.
+                return checked_call(RECORD.unpack(RECORD.pack(job.index, *record)), arguments, sizes)
             del self._running[report.seat]
             if job.result is not None:  # given up earlier
                 pass
@@ -194,7 +197,7 @@ class _Batch:
                     raise ValueError("a result that no honest instance sends")
                 job.result = checked_end(json.loads(report.text), job.calls, sizes, self._limits)
                 self._look_at_memory(report.seat, job)
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, RecursionError, struct.error):
             job.end("runtime_error", "InterpreterCrash", "the program crashed the interpreter")
             if report.kind == "call":
                 report.seat.give_up()

@@ -16,13 +16,16 @@ import wit_world  # type: ignore[import-not-found]  # made by componentize-py fr
 
 from vispro_gym.interpreter import execute, rewrite
 from vispro_gym.interpreter import meter as metering
+from vispro_gym.interpreter.types import OPERATIONS
 
 PROGRAMS_PER_COLLECTION = 32
 
 
-def ask(call: list[Any]) -> Any:
+def ask(call: tuple[Any, ...]) -> Any:
     """Takes a perception call to the engine."""
-    return json.loads(wit_world.ask(json.dumps(call[1:], separators=(",", ":"))))
+    line, operation, image, box, arguments = call
+    record = [line, OPERATIONS.index(operation), image, *box]
+    return json.loads(wit_world.ask(json.dumps([record, arguments], separators=(",", ":"))))
 
 
 def run(source: str, sizes: list[list[int]], steps: int, calls: int, output_characters: int) -> execute.Result:
