@@ -34,7 +34,7 @@ from interpreter_workload import CALLS, DEEP_CALLS, SIZE, deep, fresh
 from rich.console import Console
 from rich.table import Table
 
-from vispro_gym.interpreter import rewrite, statements
+from vispro_gym.interpreter.guest import rewrite, statements
 from vispro_gym.interpreter.pool import Interpreter
 from vispro_gym.interpreter.types import Call, Program
 

@@ -11,7 +11,7 @@ from typing import Any
 from interpreter_peers import Run, peers
 from interpreter_workload import SIZE, reply
 
-from vispro_gym.interpreter import execute, meter, rewrite, runtime
+from vispro_gym.interpreter.guest import execute, meter, rewrite, runtime
 from vispro_gym.interpreter.pool import Interpreter
 from vispro_gym.interpreter.types import Call, Limits, Program
 from vispro_gym.programs.api import ENTRY_POINT

@@ -16,7 +16,7 @@ from typing import Any
 
 from interpreter_workload import SIZE, reply
 
-from vispro_gym.interpreter import runtime
+from vispro_gym.interpreter.guest import runtime
 from vispro_gym.programs.api import ENTRY_POINT
 
 Run = Callable[[Sequence[str]], list[Any]]

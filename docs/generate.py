@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gymnasium.envs.registration import load_env_creator
 
-from vispro_gym.interpreter import meter
-from vispro_gym.interpreter.language import BUILTINS, MODULES
+from vispro_gym.interpreter.guest import meter
+from vispro_gym.interpreter.guest.language import BUILTINS, MODULES
 from vispro_gym.interpreter.types import MAX_ANSWER_CHARACTERS, MAX_ANSWER_ITEMS, Limits
 from vispro_gym.perception.language import QUESTION_FORMS
 from vispro_gym.programs.api import API, DEVIATIONS

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vispro_gym.interpreter import confine as module
+from vispro_gym.interpreter.guest import confine as module
 
 MEMORY_BYTES = 256 << 20
 

@@ -16,10 +16,10 @@ from tests.interpreter.attacks.benign import benign_program
 from tests.interpreter.attacks.constructs import BINDINGS
 from tests.interpreter.attacks.layers import Layer, Secrets, run_alone
 from tests.interpreter.attacks.perception import reply
-from vispro_gym.interpreter.language import BUILTINS
+from vispro_gym.interpreter.guest.language import BUILTINS
+from vispro_gym.interpreter.guest.rewrite import Rejected, prepare
 from vispro_gym.interpreter.pool import Interpreter
 from vispro_gym.interpreter.process import WorkerProcess
-from vispro_gym.interpreter.rewrite import Rejected, prepare
 from vispro_gym.interpreter.types import Call, Execution, Limits, Program
 from vispro_gym.interpreter.wire import STATUSES
 

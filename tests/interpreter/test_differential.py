@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from tests.interpreter.grammar import Writer
 from tests.interpreter.ordinary import PROGRAMS
 from tests.interpreter.ordinary.base import SIZE, perceive, source_of
-from vispro_gym.interpreter import runtime
-from vispro_gym.interpreter.messages import normalised
+from vispro_gym.interpreter.guest import runtime
+from vispro_gym.interpreter.guest.messages import normalised
 from vispro_gym.interpreter.pool import Interpreter
 from vispro_gym.interpreter.types import Call, Execution, PatchAnswer, Program
 

@@ -8,8 +8,8 @@ import pytest
 from vispro_gym.interpreter import attempts
 from vispro_gym.interpreter import doctor as module
 from vispro_gym.interpreter.attempts import ATTEMPTS
-from vispro_gym.interpreter.confine import ACTIVE, UNAVAILABLE, missing
 from vispro_gym.interpreter.doctor import LAYERS, DoctorError, Examination, doctor, examine
+from vispro_gym.interpreter.guest.confine import ACTIVE, UNAVAILABLE, missing
 
 GOOD = Examination(dict.fromkeys(LAYERS, ACTIVE), dict.fromkeys(ATTEMPTS, "refused: ended by SIGSYS"))
 

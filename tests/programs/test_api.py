@@ -5,8 +5,8 @@ import inspect
 
 import pytest
 
-from vispro_gym.interpreter import runtime
-from vispro_gym.interpreter.language import ATTRIBUTES
+from vispro_gym.interpreter.guest import runtime
+from vispro_gym.interpreter.guest.language import ATTRIBUTES
 from vispro_gym.perception.protocol import Perception
 from vispro_gym.programs.api import API, DEVIATIONS, Member
 

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from vispro_gym.interpreter.rewrite import prepare
+from vispro_gym.interpreter.guest.rewrite import prepare
 from vispro_gym.programs.api import API
 from vispro_gym.programs.extract import extract_program
 from vispro_gym.programs.prompt import EXAMPLES, build_prompt, describe_api

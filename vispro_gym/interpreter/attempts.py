@@ -102,7 +102,7 @@ def _in_child(confine: Callable[[int], dict[str, str]], attempt: Callable[[], ob
 
 def main() -> None:
     """Makes all attempts."""
-    confine = runpy.run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), "confine.py"))["confine"]
+    confine = runpy.run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest", "confine.py"))["confine"]
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     layers: dict[str, str] = {}
     reports = {}

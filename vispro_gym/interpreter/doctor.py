@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vispro_gym.interpreter.confine import ACTIVE, UNAVAILABLE, missing
+from vispro_gym.interpreter.guest.confine import ACTIVE, UNAVAILABLE, missing
 
 SECONDS = 120.0
 

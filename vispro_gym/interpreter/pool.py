@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from vispro_gym.interpreter.batch import Batch, Seat
-from vispro_gym.interpreter.confine import missing
+from vispro_gym.interpreter.guest.confine import missing
 from vispro_gym.interpreter.process import InterpreterError, WorkerDied, WorkerProcess
 from vispro_gym.interpreter.types import Execution, Handler, Isolation, Limits, Program, default_isolation
 

@@ -53,7 +53,7 @@ class WorkerProcess:
     """A worker. Not safe for use by several threads at once.
 
     Attributes:
-        layers: What confines it, layer by layer, see `vispro_gym.interpreter.confine`; empty until `wait_until_ready`.
+        layers: What confines it, layer by layer, see `vispro_gym.interpreter.guest.confine`; empty until `wait_until_ready`.
         programs: Number of programs that it has been given.
     """
 
@@ -73,7 +73,7 @@ class WorkerProcess:
             try:
                 self._process = subprocess.Popen(
                     [
-                        *(sys.executable, *_FLAGS, str(_PACKAGE_DIR / "interpreter" / "worker.py")),
+                        *(sys.executable, *_FLAGS, str(_PACKAGE_DIR / "interpreter" / "guest" / "worker.py")),
                         *(str(_PACKAGE_DIR), str(Path(greenlet.__file__).parents[1])),
                         *(json.dumps(asdict(limits)), str(page.fileno())),
                     ],

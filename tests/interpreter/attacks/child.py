@@ -24,14 +24,14 @@ from typing import Any
 
 LAYER, SECONDS = sys.argv[1], float(sys.argv[2])
 PACKAGE = Path(__file__).parents[3] / "vispro_gym"
-for _name in ("vispro_gym", "vispro_gym.programs", "vispro_gym.interpreter"):
+for _name in ("vispro_gym", "vispro_gym.programs", "vispro_gym.interpreter", "vispro_gym.interpreter.guest"):
     # Bare package objects, as in the worker.
     _package = types.ModuleType(_name)
     _package.__path__ = [str(PACKAGE.joinpath(*_name.split(".")[1:]))]
     sys.modules[_name] = _package
 
-from vispro_gym.interpreter import execute, meter, runtime  # noqa: E402
-from vispro_gym.interpreter.confine import confine  # noqa: E402
+from vispro_gym.interpreter.guest import execute, meter, runtime  # noqa: E402
+from vispro_gym.interpreter.guest.confine import confine  # noqa: E402
 
 STEPS, CALLS, OUTPUT = 100_000, 256, 2_000
 MEMORY = 512 << 20

@@ -59,7 +59,7 @@ return str(worker)
 from .. import interpreter
 return str(interpreter)
 --- the package itself
-from vispro_gym.interpreter import runtime
+from vispro_gym.interpreter.guest import runtime
 return str(runtime)
 --- name that imports itself
 import math as __import__

@@ -230,7 +230,7 @@ return str(ｅｖａｌ('1+1'))
 return 1
 --- fullwidth import function
 return str(＿＿ｉｍｐｏｒｔ＿＿('os'))
---- fullwidth class | "<class 'vispro_gym.interpreter.runtime.ImagePatch'>"
+--- fullwidth class | "<class 'vispro_gym.interpreter.guest.runtime.ImagePatch'>"
 return str(image.__ｃlass__)
 --- mathematical letters
 return str(image.__𝒸𝓁𝒶𝓈𝓈__.__𝔪𝔯𝔬__)
@@ -240,7 +240,7 @@ return str(image.ﬁnd.__globals__)
 return len(image.ﬁnd('cup'))
 --- long s | "<class 'tuple'>"
 return str(().__claſſ__)
---- circled or superscript letters | "<class 'vispro_gym.interpreter.runtime.ImagePatch'>"
+--- circled or superscript letters | "<class 'vispro_gym.interpreter.guest.runtime.ImagePatch'>"
 return str(image.__ᶜˡᵃˢˢ__)
 --- instrument with a fullwidth underscore
 def f(＿tick＿): pass

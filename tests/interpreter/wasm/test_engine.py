@@ -108,7 +108,7 @@ def test_an_instance_can_call_nothing_but_ask() -> None:
 
 def test_the_guest_holds_no_module_of_the_parents_side() -> None:
     names = set(guest_sources())
-    assert {"guest.py", "vispro_gym/interpreter/execute.py", "vispro_gym/programs/api.py"} <= names
+    assert {"instance.py", "vispro_gym/interpreter/guest/execute.py", "vispro_gym/programs/api.py"} <= names
     assert not names & {f"vispro_gym/interpreter/{name}.py" for name in ("pool", "process", "worker", "wire", "confine", "batch")}
 
 

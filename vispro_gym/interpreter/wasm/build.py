@@ -82,8 +82,8 @@ def load(engine: Engine) -> Component:
 
 
 def guest_sources() -> dict[str, Path]:
-    """The modules of this package that the instance needs, by their paths there: `guest` and what it imports."""
-    sources = {"guest.py": _HERE / "guest.py"}
+    """The modules of this package that the instance needs, by their paths there: `instance` and what it imports."""
+    sources = {"instance.py": _HERE / "instance.py"}
     pending = [*sources.values()]
     while pending:
         for name in _imported(ast.parse(pending.pop().read_bytes())):
@@ -137,7 +137,7 @@ def _component(sources: dict[str, Path], folder: Path) -> bytes:
     command = [
         *(sys.executable, "-c", "import sys, componentize_py; sys.exit(componentize_py.script())"),
         *("--quiet", "--wit-path", str(_HERE / "programs.wit"), "--world", "programs"),
-        *("componentize", "--python-path", str(modules), "--stub-wasi", "--output", str(output), "guest"),
+        *("componentize", "--python-path", str(modules), "--stub-wasi", "--output", str(output), "instance"),
     ]
     try:
         subprocess.run(

@@ -2,9 +2,7 @@
 
 Programs only ever hold values of a closed set of types: plain values, functions of their own, patches, and what the
 modules here hand out. So an allow-list of attribute *names* is enough, and no attribute access needs a check while a
-program runs. What can blow up (a string repeated a billion times) is guarded in `vispro_gym.interpreter.guards`.
-
-This module runs in the worker process: standard library only.
+program runs. What can blow up (a string repeated a billion times) is guarded in `vispro_gym.interpreter.guest.guards`.
 """
 
 from __future__ import annotations
@@ -20,8 +18,8 @@ import string
 import types
 from typing import Any
 
-from vispro_gym.interpreter import guards, library
-from vispro_gym.interpreter.numeric import ARRAY_ATTRIBUTES, NUMPY, NUMPY_NAMES
+from vispro_gym.interpreter.guest import guards, library
+from vispro_gym.interpreter.guest.numeric import ARRAY_ATTRIBUTES, NUMPY, NUMPY_NAMES
 from vispro_gym.programs.api import API
 
 _PATTERN_ATTRIBUTES = frozenset(

@@ -3,8 +3,6 @@
 The real numpy is too large a surface for a process that runs hostile programs. What is here takes plain values, lists and
 arrays of one or two dimensions, and returns what numpy 2 returns, but for plain scalars in the place of numpy's own.
 Options that are not here are refused by the signatures.
-
-This module runs in the worker process: standard library only.
 """
 
 from __future__ import annotations
@@ -15,9 +13,9 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from vispro_gym.interpreter import reductions
-from vispro_gym.interpreter.arithmetic import absolute, binary, numbers_in, total, unary
-from vispro_gym.interpreter.arrays import (
+from vispro_gym.interpreter.guest import reductions
+from vispro_gym.interpreter.guest.arithmetic import absolute, binary, numbers_in, total, unary
+from vispro_gym.interpreter.guest.arrays import (
     BOOL,
     FLOAT,
     INT,
@@ -36,7 +34,7 @@ from vispro_gym.interpreter.arrays import (
     operand_kind,
     to_kind,
 )
-from vispro_gym.interpreter.reductions import integer
+from vispro_gym.interpreter.guest.reductions import integer
 
 # Functions of each item.
 

@@ -1,10 +1,10 @@
 """The process that runs programs.
 
 Started by the pool as `python worker.py PACKAGE_DIR GREENLET_DIR LIMITS PAGE` without site packages and with an empty
-environment. The parent speaks marshal on its stdin, it answers JSON on its stdout, both in messages with a length before
-them. Each program runs in a greenlet until it asks perception something; then the next one runs. A message from the
-parent carries answers for waiting programs and new programs; the reply carries the calls that are now pending and the
-programs that ended. So the parent sees the calls of all programs at once and can serve them in one batch.
+environment. The parent speaks marshal on its stdin; it answers on its stdout with records of calls (`types.RECORD`) and JSON;
+all messages have their lengths before them. Each program runs in a greenlet until it asks perception something; then the next
+one runs. A message from the parent carries answers for waiting programs and new programs; the reply carries the calls that are
+now pending and the programs that ended. So the parent sees the calls of all programs at once and can serve them in one batch.
 
 The process holds the programs' sources and the sizes of pictures, nothing else.
 """
@@ -25,7 +25,7 @@ import warnings
 from typing import Any
 
 PACKAGE_DIR, GREENLET_DIR, LIMITS, PAGE = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4])
-for _name in ("vispro_gym", "vispro_gym.programs", "vispro_gym.interpreter"):
+for _name in ("vispro_gym", "vispro_gym.programs", "vispro_gym.interpreter", "vispro_gym.interpreter.guest"):
     # Bare package objects: the real __init__ modules would import Gymnasium, which has no business here.
     _package = types.ModuleType(_name)
     _package.__path__ = [os.path.join(PACKAGE_DIR, *_name.split(".")[1:])]
@@ -34,10 +34,10 @@ sys.path.append(GREENLET_DIR)
 
 import greenlet  # noqa: E402
 
-from vispro_gym.interpreter import execute  # noqa: E402
-from vispro_gym.interpreter import meter as metering  # noqa: E402
-from vispro_gym.interpreter.confine import confine  # noqa: E402
-from vispro_gym.interpreter.meter import Meter, nobody  # noqa: E402
+from vispro_gym.interpreter.guest import execute  # noqa: E402
+from vispro_gym.interpreter.guest import meter as metering  # noqa: E402
+from vispro_gym.interpreter.guest.confine import confine  # noqa: E402
+from vispro_gym.interpreter.guest.meter import Meter, nobody  # noqa: E402
 from vispro_gym.interpreter.types import OPERATIONS, RECORD  # noqa: E402
 
 PROGRAMS_PER_COLLECTION = 256

@@ -1,7 +1,4 @@
-"""Arithmetic of arrays, item by item, and the operators of `Array`.
-
-This module runs in the worker process: standard library only.
-"""
+"""Arithmetic of arrays, item by item, and the operators of `Array`."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from vispro_gym.interpreter.arrays import (
+from vispro_gym.interpreter.guest.arrays import (
     BOOL,
     FLOAT,
     INT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vispro_gym.interpreter.messages import MAX_MESSAGE_CHARACTERS, normalised, type_name
+from vispro_gym.interpreter.guest.messages import MAX_MESSAGE_CHARACTERS, normalised, type_name
 
 # Kind; what comes out; what CPython 3.11, 3.12, 3.13 and 3.14 say (each wording once).
 WORDINGS: list[tuple[str, str, list[str]]] = [

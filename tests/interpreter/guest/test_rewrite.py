@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from vispro_gym.interpreter import meter as metering
-from vispro_gym.interpreter.language import BUILTINS
-from vispro_gym.interpreter.meter import Meter, Stop, nobody
-from vispro_gym.interpreter.rewrite import Rejected, prepare
+from vispro_gym.interpreter.guest import meter as metering
+from vispro_gym.interpreter.guest.language import BUILTINS
+from vispro_gym.interpreter.guest.meter import Meter, Stop, nobody
+from vispro_gym.interpreter.guest.rewrite import Rejected, prepare
 
 REJECTED = {
     "dunder attribute": "def f(x):\n    return x.__dict__",

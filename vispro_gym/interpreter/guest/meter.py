@@ -4,8 +4,6 @@ One step is one loop iteration, one item of a comprehension or lazy iterator, or
 on one object in a single step costs steps in proportion to the object's size, so that steps, which are the same on every
 machine, end a program long before the clock does. An operation whose result would exceed a bound ends the program with
 `memory_limit`, also the same everywhere.
-
-This module runs in the worker process: standard library only.
 """
 
 from __future__ import annotations

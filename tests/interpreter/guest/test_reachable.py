@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from vispro_gym.interpreter import guards, library, meter, runtime
 from vispro_gym.interpreter.batch import Batch, Seat
-from vispro_gym.interpreter.language import ATTRIBUTES, BUILTINS, MODULES
+from vispro_gym.interpreter.guest import guards, library, meter, runtime
+from vispro_gym.interpreter.guest.language import ATTRIBUTES, BUILTINS, MODULES
 from vispro_gym.interpreter.process import WorkerDied
 from vispro_gym.interpreter.types import RECORD, Limits, Program
 

@@ -1,7 +1,4 @@
-"""From source to code: parses a program, checks and instruments its tree, and compiles it.
-
-This module runs in the worker process: standard library only.
-"""
+"""From source to code: parses a program, checks and instruments its tree, and compiles it."""
 
 from __future__ import annotations
 
@@ -9,8 +6,8 @@ import ast
 import types
 from typing import Any
 
-from vispro_gym.interpreter.expressions import Load, Name, Rejected
-from vispro_gym.interpreter.statements import block, function_node_once
+from vispro_gym.interpreter.guest.expressions import Load, Name, Rejected
+from vispro_gym.interpreter.guest.statements import block, function_node_once
 from vispro_gym.programs.api import ENTRY_POINT
 
 __all__ = ["FILENAME", "Rejected", "prepare"]

@@ -5,8 +5,6 @@ The pass refuses what is not in the language and puts the meter in.
 Every node type has a handler, and a node without one is refused, so a newer Python's syntax is out until somebody lets it
 in. Handlers change nodes in place; they are written for speed, because most programs are new: parsing, this pass and
 compiling are two thirds of what a program costs.
-
-This module runs in the worker process: standard library only.
 """
 
 from __future__ import annotations
@@ -15,9 +13,9 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from vispro_gym.interpreter.guards import METHODS
-from vispro_gym.interpreter.language import ATTRIBUTES
-from vispro_gym.interpreter.meter import MAX_BITS
+from vispro_gym.interpreter.guest.guards import METHODS
+from vispro_gym.interpreter.guest.language import ATTRIBUTES
+from vispro_gym.interpreter.guest.meter import MAX_BITS
 
 _PLAIN_ATTRIBUTES = ATTRIBUTES - METHODS.keys()
 _CONSTANTS = frozenset({str, int, float, bool, type(None), type(...)})

@@ -4,8 +4,6 @@ A patch is a picture's index and a box, nothing else: no pixels, no annotations.
 through `perceive`, which the worker connects to the parent process. The methods are made from the table in
 `vispro_gym.programs.api`, so that their signatures, and the errors of a wrong call, are those that the prompt
 documents.
-
-This module runs in the worker process: standard library only.
 """
 
 from __future__ import annotations

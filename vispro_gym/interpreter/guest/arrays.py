@@ -3,8 +3,6 @@
 It computes what numpy 2 computes, or refuses with an exception; it is never silently different. Integers are those of 64
 bits, and a result that does not fit raises OverflowError where numpy would wrap around. Single items are plain Python
 values. The text of an array is the one thing that looks different.
-
-This module runs in the worker process: standard library only.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from vispro_gym.interpreter import meter
+from vispro_gym.interpreter.guest import meter
 
 MAX_ELEMENTS = 10_000
 

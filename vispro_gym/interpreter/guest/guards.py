@@ -1,7 +1,6 @@
 """Guards of operations that can blow up: what the instrumentation calls instead of `+`, `*`, `%`, `str.join` and their kind.
 
-Every guard does what the operation does, after accounting for the size of its result (`vispro_gym.interpreter.meter`).
-This module runs in the worker process: standard library only.
+Every guard does what the operation does, after accounting for the size of its result (`vispro_gym.interpreter.guest.meter`).
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from _string import formatter_field_name_split  # type: ignore[import-not-found]
 from collections.abc import Callable
 from typing import Any
 
-from vispro_gym.interpreter import meter
-from vispro_gym.interpreter.meter import MAX_CHARACTERS, bits, characters, items, sized, text, too_big
+from vispro_gym.interpreter.guest import meter
+from vispro_gym.interpreter.guest.meter import MAX_CHARACTERS, bits, characters, items, sized, text, too_big
 
 PLAIN_TYPES: tuple[type, ...] = (
     *(str, list, tuple, dict, set, frozenset, int, float, bool),
@@ -184,7 +183,7 @@ class _Formatter(string.Formatter):
 
 
 def attribute(value: Any, name: str) -> Any:
-    """`getattr` for format fields; `vispro_gym.interpreter.language` puts the real function here."""
+    """`getattr` for format fields; `vispro_gym.interpreter.guest.language` puts the real function here."""
     raise AttributeError(name)
 
 

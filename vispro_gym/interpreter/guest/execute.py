@@ -2,8 +2,6 @@
 
 The host gives a `Meter` and the function `ask`, which takes a perception call out of the program's world and comes back
 with the reply. Only plain data passes in either direction.
-
-This module runs in the worker process: standard library only.
 """
 
 from __future__ import annotations
@@ -14,12 +12,12 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
-from vispro_gym.interpreter import meter as metering
-from vispro_gym.interpreter import runtime
-from vispro_gym.interpreter.language import BUILTINS
-from vispro_gym.interpreter.messages import normalised, type_name
-from vispro_gym.interpreter.meter import Meter, Stop
-from vispro_gym.interpreter.rewrite import FILENAME, Rejected, prepare
+from vispro_gym.interpreter.guest import meter as metering
+from vispro_gym.interpreter.guest import runtime
+from vispro_gym.interpreter.guest.language import BUILTINS
+from vispro_gym.interpreter.guest.messages import normalised, type_name
+from vispro_gym.interpreter.guest.meter import Meter, Stop
+from vispro_gym.interpreter.guest.rewrite import FILENAME, Rejected, prepare
 from vispro_gym.interpreter.types import MAX_ANSWER_CHARACTERS, MAX_ANSWER_ITEMS
 from vispro_gym.programs.api import ENTRY_POINT
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vispro_gym.interpreter import meter
-from vispro_gym.interpreter.arrays import MAX_ELEMENTS, Array
-from vispro_gym.interpreter.numeric import ARRAY_ATTRIBUTES, NUMPY, NUMPY_NAMES
+from vispro_gym.interpreter.guest import meter
+from vispro_gym.interpreter.guest.arrays import MAX_ELEMENTS, Array
+from vispro_gym.interpreter.guest.numeric import ARRAY_ATTRIBUTES, NUMPY, NUMPY_NAMES
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ from typing import Any
 
 import wit_world  # type: ignore[import-not-found]  # made by componentize-py from programs.wit
 
-from vispro_gym.interpreter import execute, rewrite
-from vispro_gym.interpreter import meter as metering
+from vispro_gym.interpreter.guest import execute, rewrite
+from vispro_gym.interpreter.guest import meter as metering
 from vispro_gym.interpreter.types import OPERATIONS
 
 PROGRAMS_PER_COLLECTION = 32

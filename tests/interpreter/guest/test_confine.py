@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.interpreter.native import EACH, HOSTILE, KILLED, MEMORY_BYTES, PROFILE, REFUSED, run, signal_of, system_calls
-from vispro_gym.interpreter.confine import ACTIVE, MACHINES, NOBODY, REQUIRED, UNAVAILABLE, missing
+from vispro_gym.interpreter.guest.confine import ACTIVE, MACHINES, NOBODY, REQUIRED, UNAVAILABLE, missing
 
 MACHINE = os.uname().machine
 LAYERS = ["user", "capabilities", "privileges", "landlock", "limits", "seccomp"]

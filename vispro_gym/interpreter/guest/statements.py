@@ -1,14 +1,11 @@
-"""The handlers of statements and patterns, see `vispro_gym.interpreter.expressions`.
-
-This module runs in the worker process: standard library only.
-"""
+"""The handlers of statements and patterns, see `vispro_gym.interpreter.guest.expressions`."""
 
 from __future__ import annotations
 
 import ast
 from typing import Any
 
-from vispro_gym.interpreter.expressions import (
+from vispro_gym.interpreter.guest.expressions import (
     HANDLERS,
     LOAD,
     OPERATORS,
@@ -26,7 +23,7 @@ from vispro_gym.interpreter.expressions import (
     name_node,
     tick,
 )
-from vispro_gym.interpreter.language import MODULES
+from vispro_gym.interpreter.guest.language import MODULES
 
 _caught: dict[int, ast.Expr] = {}
 

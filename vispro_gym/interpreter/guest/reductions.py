@@ -1,7 +1,4 @@
-"""Functions of the small numpy that make one value of many: of all items of an array, or along an axis.
-
-This module runs in the worker process: standard library only.
-"""
+"""Functions of the small numpy that make one value of many: of all items of an array, or along an axis."""
 
 from __future__ import annotations
 
@@ -9,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from vispro_gym.interpreter.arithmetic import numbers_in, total
-from vispro_gym.interpreter.arrays import BOOL, FLOAT, INT, Array, array_of, fitting, to_kind
+from vispro_gym.interpreter.guest.arithmetic import numbers_in, total
+from vispro_gym.interpreter.guest.arrays import BOOL, FLOAT, INT, Array, array_of, fitting, to_kind
 
 
 def _reduced(a: Any, axis: Any, kind: Callable[[int], int], function: Callable[[list[Any]], Any]) -> Any:

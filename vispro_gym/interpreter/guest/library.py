@@ -1,7 +1,4 @@
-"""The builtins and module functions of programs that differ from CPython's own: they account for what they use.
-
-This module runs in the worker process: standard library only.
-"""
+"""The builtins and module functions of programs that differ from CPython's own: they account for what they use."""
 
 from __future__ import annotations
 
@@ -13,9 +10,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from vispro_gym.interpreter import guards, meter
-from vispro_gym.interpreter.guards import PLAIN_TYPES, mul
-from vispro_gym.interpreter.meter import MAX_RANGE, bits, characters, sized, text, too_big
+from vispro_gym.interpreter.guest import guards, meter
+from vispro_gym.interpreter.guest.guards import PLAIN_TYPES, mul
+from vispro_gym.interpreter.guest.meter import MAX_RANGE, bits, characters, sized, text, too_big
 
 MAX_NESTED_REPEATS = 100
 STEPS_PER_NESTING = 50

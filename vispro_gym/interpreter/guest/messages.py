@@ -2,8 +2,6 @@
 
 A message is what a program's writer gets to see, so it must not depend on the machine. Where versions differ, the wording is
 that of 3.14 if it can be made from the older one, and otherwise what they have in common.
-
-This module runs in the worker process: standard library only.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.interpreter.native import HOSTILE, KILLED
-from vispro_gym.interpreter.confine import ALLOW, ALLOWED, KILL, MACHINES, REFUSE, REFUSED, system_call_filter
+from vispro_gym.interpreter.guest.confine import ALLOW, ALLOWED, KILL, MACHINES, REFUSE, REFUSED, system_call_filter
 
 HEADERS = {
     "x86_64": [Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"), Path("/usr/include/asm/unistd_64.h")],
