@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 
 from vispro_gym.datasets.clevr import scene_from_record
 from vispro_gym.datasets.mini.clevr.geometry import (
-    BEHIND,
     CAMERA,
     HEIGHT,
-    RIGHT,
     WIDTH,
     Array,
     Solid,
@@ -27,23 +25,6 @@ from vispro_gym.datasets.mini.clevr.geometry import (
 from vispro_gym.datasets.mini.clevr.light import COLORS
 from vispro_gym.datasets.mini.clevr.render import render
 from vispro_gym.datasets.mini.clevr.scenes import VALUES, Thing, overlap, sample_scene, scene_record
-
-FUNCTIONS = {
-    "scene",
-    "unique",
-    "relate",
-    "union",
-    "intersect",
-    "count",
-    "exist",
-    "equal_integer",
-    "less_than",
-    "greater_than",
-} | {
-    f"{kind}_{attribute}" for kind in ("filter", "query", "same", "equal") for attribute in ("color", "shape", "size", "material")
-}
-DIRECTIONS = {"left": (RIGHT, -1), "right": (RIGHT, 1), "behind": (BEHIND, 1), "front": (BEHIND, -1)}
-SPLITS = ("train", "val")
 
 
 def mask(solid: Solid) -> np.ndarray:
