@@ -8,6 +8,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -251,3 +254,26 @@ def test_the_extra_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"vispro-gym\[wasm\]"):
         importlib.reload(package)
+
+
+AS_ON_WINDOWS = """
+import os, signal, sys, warnings
+for name in ("SIGPROF", "SIGKILL", "SIGBUS", "SIGSYS", "SIGALRM", "ITIMER_PROF", "setitimer", "pthread_sigmask"):
+    delattr(signal, name)
+for name in ("fork", "register_at_fork"):
+    delattr(os, name)
+for name in ("resource", "fcntl", "pwd", "grp"):
+    sys.modules[name] = None
+warnings.filterwarnings("ignore", "only soft file lock")
+import gymnasium, vispro_gym
+env = gymnasium.make("VisProg-GQA-v0")
+env.reset(seed=0)
+print(env.step("def execute_command(image):\\n    return image.exists('nothing') or 5")[4]["answer"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes away what Linux has")
+def test_runs_where_python_has_nothing_of_unix(wasm: WasmInterpreter) -> None:
+    environment = {**os.environ, "VISPRO_INTERPRETER": "wasm"}
+    done = subprocess.run([sys.executable, "-c", AS_ON_WINDOWS], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["5"]), done.stderr
