@@ -115,7 +115,14 @@ def test_failures(interpreter: Interpreter) -> None:
 
 
 @pytest.mark.parametrize(
-    "tail", ["print(execute_command(image))", "result = execute_command(image)", "if __name__ == '__main__':\n    x()"]
+    "tail",
+    [
+        "print(execute_command(image))",
+        "result = execute_command(image)",
+        "if __name__ == '__main__':\n    x()",
+        "answer = execute_command('a.jpg')\nprint(f'Answer: {answer}')",
+        "results = [execute_command(i) for i in ['a', 'b']]\nfor result in results:\n    print(result)\nlast = result\nprint(last)",
+    ],
 )
 def test_trial_runs_at_the_end_are_left_out(interpreter: Interpreter, tail: str) -> None:
     (execution,) = interpreter.run_batch([Program(program("return 3").source + tail + "\n", ((9, 9),))], handler)
@@ -172,13 +179,34 @@ def test_the_result_does_not_depend_on_the_batch(interpreter: Interpreter) -> No
 def test_neighbours_of_a_hog_get_their_own_results(interpreter: Interpreter) -> None:
     hog, glutton, good = (
         program("import re", "return re.search('(a+)+b', 'a' * 40)"),
-        program("return [list(range(10 ** 6)) for i in range(9000)]"),
+        program("t = [0] * 63", f"return len([[{'t[:], ' * 12}] for i in range(90_000)])"),  # seven kilobytes for a step
         program("return len(image.find('x'))"),
     )
     executions = interpreter.run_batch([good] * 20 + [hog] + [good] * 20 + [glutton] + [good] * 30, handler)
     statuses = [e.status for e in executions]
     assert statuses[20] == "timeout" and statuses[41] == "memory_limit"
     assert all((e.status, e.answer) == ("answered", 2) for i, e in enumerate(executions) if i not in (20, 41))
+
+
+def test_programs_are_not_refused_because_neighbours_hold_the_memory() -> None:
+    interpreter = Interpreter(workers=1)
+    holder = program(f"x = [[{'[0] * 63, ' * 12}] for i in range(6_000)]", *["image.find('x')"] * 6, "return len(x)")
+    long = program(*["x = image.width + 1"] * 800, "return x")
+    executions = interpreter.run_batch([holder] * 20 + [program("return 1")] * 108 + [long] * 60, handler)
+    interpreter.close()
+    assert [(e.status, e.answer) for e in executions] == [("answered", 6_000)] * 20 + [("answered", 1)] * 108 + [
+        ("answered", 101)
+    ] * 60
+
+
+def test_many_programs_that_harm_their_process_end_soon() -> None:
+    crash = program("x = None", "for i in range(60_000):", "    x = [filter(None, x or [])] and (x,) * 1", "return str(hash(x))")
+    hang = program("import re", "return re.search('(a+)+b', 'a' * 40)")
+    interpreter = Interpreter(Limits(seconds=0.2), workers=1)
+    executions = interpreter.run_batch([hang, crash, *[program("return len(image.find('x'))")] * 30] * 8, handler)
+    interpreter.close()
+    assert [e.status for e in executions[::32]] == ["timeout"] * 8
+    assert {(e.status, e.answer) for i, e in enumerate(executions) if i % 32 > 1} == {("answered", 2)}
 
 
 CHEATS = {

@@ -22,6 +22,8 @@ WINDOW = 512
 """Programs that one worker holds at once."""
 STARTS = 128
 """Programs that one worker starts in one turn, so that perception does not wait while it compiles all that it may hold."""
+FEWEST = 16
+"""Programs that one worker holds at once, at least, after others of the batch have lost their process."""
 PROGRAMS_PER_WORKER = 50_000
 """A worker is replaced after so many programs, so that no damage done to one lasts."""
 
@@ -116,6 +118,7 @@ class Interpreter:
         """
         seats = self._seats(min(self._max_workers, -(-len(queue) // SHARE)))
         share = min(WINDOW, -(-len(queue) // max(1, len(seats))))
+        smallest = min(share, FEWEST)
         alone: list[int] = []
         turns: deque[Seat] = deque(seats)
         while turns:
@@ -130,6 +133,7 @@ class Interpreter:
             except WorkerDied as death:
                 alone += self._bury(batch, seat, death, queue)
                 turns.append(seat)
+                share = max(smallest, share // 2)  # where one program harms its process, others do: fewer run again next time
         # A neighbour may have used up the memory that another program lacked.
         short_of_memory = batch.short_of_memory()
         if short_of_memory:

@@ -20,6 +20,7 @@ from tests.interpreter.attacks import (
     loops,
     memory,
     process,
+    reported,
     results,
     state,
 )
@@ -28,7 +29,7 @@ from tests.interpreter.attacks.base import Attack, escaped
 CORPUS: tuple[Attack, ...] = tuple(
     attack
     for module in (
-        introspection, frames, constructs, imports, memory, growth, loops, depth, endings, process, results, state
+        introspection, frames, constructs, imports, memory, growth, loops, depth, endings, process, reported, results, state
     )
     for attack in module.ATTACKS
 )  # fmt: skip

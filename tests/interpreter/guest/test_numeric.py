@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 
 from vispro_gym.interpreter.guest import meter
 from vispro_gym.interpreter.guest.arrays import MAX_ELEMENTS, Array
-from vispro_gym.interpreter.guest.numeric import ARRAY_ATTRIBUTES, NUMPY, NUMPY_NAMES
+from vispro_gym.interpreter.guest.language import MODULES
+from vispro_gym.interpreter.guest.numeric import ARRAY_ATTRIBUTES, NUMPY_NAMES
+
+NUMPY = MODULES["numpy"]
 
 
 @pytest.fixture(autouse=True)

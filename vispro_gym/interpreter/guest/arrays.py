@@ -182,6 +182,8 @@ class Array:
 
 def bounded(size: int) -> int:
     """Accounts for an array of so many items, which Python goes through one by one."""
+    if size < 0:
+        raise ValueError("negative dimensions are not allowed")
     if size > MAX_ELEMENTS:
         raise ValueError(f"arrays have at most {MAX_ELEMENTS:,} elements, expected fewer than {size:,}")
     meter.current.charge(size)

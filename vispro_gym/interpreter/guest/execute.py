@@ -6,7 +6,6 @@ with the reply. Only plain data passes in either direction.
 
 from __future__ import annotations
 
-import re
 import sys
 import types
 from collections.abc import Sequence
@@ -16,12 +15,10 @@ from vispro_gym.interpreter.guest import meter as metering
 from vispro_gym.interpreter.guest import runtime
 from vispro_gym.interpreter.guest.language import BUILTINS
 from vispro_gym.interpreter.guest.messages import normalised, type_name
-from vispro_gym.interpreter.guest.meter import Meter, Stop
+from vispro_gym.interpreter.guest.meter import Meter, Stop, without_addresses
 from vispro_gym.interpreter.guest.rewrite import FILENAME, Rejected, prepare
 from vispro_gym.interpreter.types import MAX_ANSWER_CHARACTERS, MAX_ANSWER_ITEMS
 from vispro_gym.programs.api import ENTRY_POINT
-
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 RECURSION_LIMIT = 900
 PARSER_RECURSION_LIMIT = 3_000
@@ -122,6 +119,8 @@ def prepared(source: str) -> types.CodeType | list[Any]:
         return _ended("syntax_error", type(error).__name__, error.msg or "", error.lineno or 0)
     except Rejected as error:
         return _ended("rejected", "Rejected", str(error), error.line or 0)
+    except MemoryError:
+        return _out_of_memory()
 
 
 def execute(meter: Meter, code: types.CodeType | list[Any], sizes: Sequence[Sequence[int]]) -> Result:
@@ -159,12 +158,14 @@ def _execute(meter: Meter, code: types.CodeType, sizes: Sequence[Sequence[int]])
     except RecursionError as error:
         return _ended("runtime_error", "RecursionError", "maximum recursion depth exceeded", program_line(error))
     except MemoryError as error:
-        return _ended("memory_limit", "MemoryLimit", "out of memory", program_line(error))
+        return _out_of_memory(program_line(error))
     except Exception as error:
         if meter.stop is not None:
             return _stopped(meter.stop, error)
         try:
             message = str(metering.text(error))
+        except MemoryError:
+            return _out_of_memory(program_line(error))
         except (Exception, Stop):  # a container as argument, too large to be printed
             message = ""
         return _ended("runtime_error", type_name(type(error).__name__), message, program_line(error))
@@ -172,6 +173,10 @@ def _execute(meter: Meter, code: types.CodeType, sizes: Sequence[Sequence[int]])
 
 def _ended(status: str, kind: str, message: str, line: int = 0) -> list[Any]:
     return [status, None, {"type": kind, "message": normalised(kind, message), "line": line}]
+
+
+def _out_of_memory(line: int = 0) -> list[Any]:
+    return _ended("memory_limit", "MemoryLimit", "out of memory", line)
 
 
 def _stopped(stop: Stop, error: BaseException) -> list[Any]:
@@ -186,11 +191,6 @@ def program_line(error: BaseException) -> int:
             line = entry.tb_lineno or line
         entry = entry.tb_next
     return line
-
-
-def without_addresses(text: str) -> str:
-    """Text as it would be on every machine."""
-    return _ADDRESS.sub("", text) if " at 0x" in text else text
 
 
 def plain(value: Any, depth: int = 0) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vispro_gym.interpreter.guest.guards import METHODS
-from vispro_gym.interpreter.guest.language import ATTRIBUTES
+from vispro_gym.interpreter.guest.language import ATTRIBUTES, WITHHELD
 from vispro_gym.interpreter.guest.meter import MAX_BITS
 
 _PLAIN_ATTRIBUTES = ATTRIBUTES - METHODS.keys()
@@ -23,8 +23,8 @@ _SHORT_SPEC = 4
 
 LOAD = ast.Load()
 # Looked up once: handlers compare classes for every node of every program.
-Load, Call, Name, Constant, Starred, Subscript, Slice, Attribute = (
-    *(ast.Load, ast.Call, ast.Name, ast.Constant, ast.Starred, ast.Subscript, ast.Slice, ast.Attribute),
+Load, Store, Call, Name, Constant, Starred, Subscript, Slice, Attribute = (
+    *(ast.Load, ast.Store, ast.Call, ast.Name, ast.Constant, ast.Starred, ast.Subscript, ast.Slice, ast.Attribute),
 )
 
 
@@ -148,7 +148,10 @@ def _special_attribute(node: ast.Attribute) -> Any:
         return call("_name_", [value], line)
     if name == "__class__":
         return call("_type_", [value], line)
-    raise Rejected(f"attribute {name!r} is not available to programs", line)
+    if name[0] == "_" or name in WITHHELD:
+        raise Rejected(f"attribute {name!r} is not available to programs", line)
+    # Nothing that programs hold has it: a mistake, which ends only a program that gets there.
+    return call("_missing_", [value, Constant(name, lineno=line, col_offset=0)], line)
 
 
 @handles("Call")
@@ -163,12 +166,18 @@ def call_node(node: ast.Call) -> Any:
         if function.attr in METHODS:
             value = function.value
             arguments.insert(0, HANDLERS[type(value)](value))
-            node.func = helper(f"_{function.attr}_", function.lineno)
+            line = function.end_lineno or function.lineno
+            if line != node.lineno:  # CPython, too, gives the call of a method the line of its name
+                node.lineno, node.col_offset = line, 0
+            node.func = helper(f"_{function.attr}_", line)
         else:
             node.func = attribute_node(function)
     elif type(function) is Name and function.id[0] != "_":
-        if function.id == "str" and len(arguments) == 1 and not node.keywords:
-            arguments[0] = call("_text_", [arguments[0]], node.lineno)
+        guard = _OF_ARGUMENT.get(function.id)
+        if guard is not None and len(arguments) == 1 and not node.keywords:
+            arguments[0] = call(guard, [arguments[0]], node.lineno)
+        elif function.id == "int" and (len(arguments) > 1 or node.keywords):
+            node.func = helper("_int_", function.lineno)
     else:
         node.func = HANDLERS[type(function)](function)
     for keyword in node.keywords:
@@ -178,12 +187,16 @@ def call_node(node: ast.Call) -> Any:
     return node
 
 
+# Types whose calls go through their argument, or turn it into text.
+_OF_ARGUMENT = {"str": "_text_", **dict.fromkeys(("list", "tuple", "set", "frozenset", "dict"), "_collected_")}
+
 OPERATORS: dict[type, str] = {
     ast.Add: "_add_",
     ast.Mult: "_mul_",
     ast.Pow: "_power_",
     ast.LShift: "_shift_",
     ast.Mod: "_mod_",
+    ast.FloorDiv: "_floordiv_",
 }
 
 
@@ -202,12 +215,19 @@ def _binary(node: ast.BinOp) -> Any:
     return call(guard, [left, right], node.lineno)
 
 
+_MEMBERSHIP = (ast.In, ast.NotIn)
+_SHORT = (Constant, ast.List, ast.Tuple, ast.Set, ast.Dict)
+
+
 @handles("Compare")
 def _compare(node: ast.Compare) -> Any:
     node.left = HANDLERS[type(node.left)](node.left)
     comparators = node.comparators
     for i, comparator in enumerate(comparators):
-        comparators[i] = HANDLERS[type(comparator)](comparator)
+        handled = HANDLERS[type(comparator)](comparator)
+        if type(node.ops[i]) in _MEMBERSHIP and type(comparator) not in _SHORT:
+            handled = call("_sized_", [handled], comparator.lineno)
+        comparators[i] = handled
     return node
 
 
@@ -236,6 +256,11 @@ def _conditional(node: ast.IfExp) -> Any:
 @handles("Subscript")
 def _subscript(node: ast.Subscript) -> Any:
     node.value = HANDLERS[type(node.value)](node.value)
+    if type(node.slice) is Slice:
+        if type(node.ctx) is Store:
+            raise Rejected("a slice is assigned in a statement of its own only", node.lineno)
+        if type(node.ctx) is Load:
+            node.value = call("_sized_", [node.value], node.lineno)
     node.slice = HANDLERS[type(node.slice)](node.slice)
     return node
 

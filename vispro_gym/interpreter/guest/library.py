@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 import builtins
-import itertools
+import collections
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator
+import types
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from vispro_gym.interpreter.guest import guards, meter
+from vispro_gym.interpreter.guest import guards, iteration, meter
 from vispro_gym.interpreter.guest.guards import PLAIN_TYPES, mul
 from vispro_gym.interpreter.guest.meter import MAX_RANGE, bits, characters, sized, text, too_big
-
-MAX_NESTED_REPEATS = 100
-STEPS_PER_NESTING = 50
-
-
-def _ticking(iterator: Iterator[Any]) -> Iterator[Any]:
-    """Burns a step per item.
-
-    It is a generator also because C code that nests lazy iterators deeply overflows the C stack, while generators raise
-    RecursionError.
-    """
-    tick = meter.current.tick
-    for item in iterator:
-        tick()
-        yield item
-
-
-def lazy(iterable: Any) -> Any:
-    """Accounts for a lazy iterator over something: over another lazy iterator it costs, which bounds how deep they nest."""
-    if hasattr(iterable, "__next__"):
-        meter.current.charge(STEPS_PER_NESTING)
-    return iterable
-
-
-def ticking_function(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that returns a lazy iterator, with a step per item."""
-
-    def guarded(*arguments: Any, **named: Any) -> Iterator[Any]:
-        for argument in arguments:
-            lazy(argument)
-        return _ticking(function(*arguments, **named))
-
-    return guarded
 
 
 def charging_function(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,36 +32,11 @@ def _sized_first(function: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*arguments: Any, **named: Any) -> Any:
         if len(arguments) == 1:
             sized(arguments[0])
+            if named.get("key") is not None and hasattr(arguments[0], "__len__"):
+                meter.current.charge(len(arguments[0]))  # a key of C code burns none
         return function(*arguments, **named)
 
     return guarded
-
-
-def _sum(values: Iterable[Any], /, start: Any = 0) -> Any:
-    sized(values)
-    if isinstance(start, list | tuple):  # every addition makes a new list
-        total = start
-        for value in values:
-            total = guards.add(total, value)
-        return total
-    items = values if isinstance(values, list | tuple) else list(values)
-    if float not in map(type, items):
-        return sum(items, start)
-    for item in items:  # one after the other: CPython adds floats in another way from 3.12 on
-        start = start + item
-    return start
-
-
-def _map(function: Any, /, *iterables: Iterable[Any]) -> Iterator[Any]:
-    if function is str:
-        function = _str
-    for iterable in iterables:
-        lazy(iterable)
-    return _ticking(map(function, *iterables))
-
-
-def _str(value: Any) -> str:
-    return str(text(value))
 
 
 def _range(*bounds: Any) -> range:
@@ -104,14 +47,15 @@ def _range(*bounds: Any) -> range:
     return numbers
 
 
+def _divmod(a: Any, b: Any, /) -> Any:
+    guards.dividing(a, b)
+    return divmod(a, b)
+
+
 def _round(number: Any, ndigits: Any = None) -> Any:
     if isinstance(number, int) and isinstance(ndigits, int):
         bits(abs(ndigits))  # CPython computes ten to this power
     return round(number, ndigits)
-
-
-def _iter(*arguments: Any) -> Iterator[Any]:
-    return iter(*arguments) if len(arguments) < 2 else _ticking(iter(*arguments))
 
 
 def _print(*values: Any, sep: Any = " ", end: Any = "\n", file: None = None, flush: bool = False) -> None:
@@ -184,58 +128,64 @@ def lcm(*integers: Any) -> int:
     return math.lcm(*integers)
 
 
-def product(*iterables: Iterable[Any], repeat: int = 1) -> Iterator[Any]:
-    """`itertools.product`."""
-    pools = [tuple(sized(iterable)) for iterable in iterables]
-    if isinstance(repeat, int) and len(pools) * repeat > MAX_NESTED_REPEATS:
-        too_big("a product", MAX_NESTED_REPEATS, "factors")
-    return _ticking(itertools.product(*pools, repeat=repeat))
+MAX_PATTERN = 5_000
 
 
-def permutations(iterable: Iterable[Any], r: int | None = None) -> Iterator[Any]:
-    """`itertools.permutations`."""
-    pool = tuple(sized(iterable))
-    return _ticking(itertools.permutations(pool, r))
+def _pattern(pattern: Any) -> Any:
+    """Accounts for a regular expression."""
+    if isinstance(pattern, str) and len(pattern) > MAX_PATTERN:
+        too_big("a regular expression", MAX_PATTERN, "characters")
+    return pattern
 
 
-def chain(*iterables: Iterable[Any]) -> Iterator[Any]:
-    """`itertools.chain`."""
-    return _ticking(itertools.chain(*iterables))
+def regular(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of `re` that takes a pattern and perhaps a text."""
 
+    def guarded(pattern: Any, /, *arguments: Any, **named: Any) -> Any:
+        for argument in arguments[:1]:
+            sized(argument)
+        return function(_pattern(pattern), *arguments, **named)
 
-chain.from_iterable = ticking_function(itertools.chain.from_iterable)  # type: ignore[attr-defined]
+    return guarded
 
 
 def re_sub(pattern: Any, repl: Any, string: Any, count: int = 0, flags: Any = 0) -> str:
     """`re.sub`."""
-    guards.check_substitution(repl, string)
-    result: str = re.compile(pattern, flags).sub(repl, string, count)
+    result: str = re.compile(_pattern(pattern), flags).sub(guards.substitution(repl, string), string, count)
     return result
 
 
 def re_subn(pattern: Any, repl: Any, string: Any, count: int = 0, flags: Any = 0) -> tuple[str, int]:
     """`re.subn`."""
-    guards.check_substitution(repl, string)
-    result: tuple[str, int] = re.compile(pattern, flags).subn(repl, string, count)
+    result: tuple[str, int] = re.compile(_pattern(pattern), flags).subn(guards.substitution(repl, string), string, count)
     return result
 
 
-def _contains(container: Any, value: Any, /) -> bool:
-    return value in container
+def isqrt(n: Any, /) -> int:
+    """`math.isqrt`."""
+    return math.isqrt(guards.dividing(n, 1)[0])
 
 
-OPERATORS: dict[str, Callable[..., Any]] = {
-    **{
-        name: getattr(operator, name)
-        for name in "sub truediv floordiv neg pos abs not_ and_ or_ xor eq ne lt le gt ge is_ is_not truth getitem".split()
-    },
-    "add": guards.add,
-    "concat": guards.add,
-    "mul": guards.mul,
-    "mod": guards.mod,
-    "pow": lambda a, b: guards.power(a, b),
-    "contains": _contains,
-}
+class Counter(collections.Counter[Any]):
+    """`collections.Counter`. Its methods, taken from the class, would call the class of whatever they are given."""
+
+
+def _of_counters(name: str) -> Callable[..., Any]:
+    original = getattr(collections.Counter, name)
+
+    def method(self: Any, /, *arguments: Any, **named: Any) -> Any:
+        if not isinstance(self, Counter):
+            raise TypeError(f"descriptor {name!r} for 'Counter' objects doesn't apply to a {type(self).__name__!r} object")
+        return original(self, *arguments, **named)
+
+    return method
+
+
+for _name in ("copy", "most_common", "elements", "subtract", "update"):
+    setattr(Counter, _name, _of_counters(_name))
+Counter.__module__ = "collections"
+guards.PLAIN_TYPES += (Counter,)
+
 
 itemgetter = operator.itemgetter
 
@@ -254,21 +204,26 @@ def attrgetter(attributes: Callable[[Any, str], Any], *names: str) -> Callable[[
 
 
 _AS_THEY_ARE = (
-    "abs bool dict divmod float frozenset int isinstance issubclass len list next repr reversed set slice str tuple "
+    "abs bool dict float frozenset int isinstance issubclass len list next repr reversed set str tuple "
     "ord chr callable bin hex oct True False None NotImplemented Ellipsis Exception ValueError TypeError KeyError "
     "IndexError ZeroDivisionError AttributeError RuntimeError StopIteration NameError UnboundLocalError NotImplementedError "
     "AssertionError ArithmeticError LookupError OverflowError FloatingPointError RecursionError UnicodeError "
-    "OSError ImportError EOFError TimeoutError BufferError"
+    "OSError IOError EnvironmentError FileNotFoundError FileExistsError PermissionError ConnectionError TimeoutError EOFError "
+    "ImportError ModuleNotFoundError BufferError UnicodeDecodeError StopAsyncIteration Warning UserWarning RuntimeWarning "
+    "DeprecationWarning"
 ).split()
 
+# No exception that is not derived from Exception can be named by a program, so none of its handlers sees what ends it.
+_STAND_INS = ("SystemExit", "KeyboardInterrupt", "MemoryError")
+
 BUILTINS: dict[str, Any] = {name: getattr(builtins, name) for name in _AS_THEY_ARE} | {
+    **{name: type(name, (Exception,), {"__module__": "builtins"}) for name in _STAND_INS},
+    "BaseException": Exception,
     **{name: _sized_first(getattr(builtins, name)) for name in ("min", "max", "sorted", "any", "all")},
-    **{name: ticking_function(getattr(builtins, name)) for name in ("filter", "zip", "enumerate")},
-    "map": _map,
-    "sum": _sum,
+    **iteration.BUILTINS,
     "range": _range,
+    "divmod": _divmod,
     "round": _round,
-    "iter": _iter,
     "pow": lambda base, exp, mod=None: guards.power(base, exp, mod),
     "print": _print,
     "repr": lambda value, /: repr(text(value)),
@@ -280,15 +235,25 @@ BUILTINS: dict[str, Any] = {name: getattr(builtins, name) for name in _AS_THEY_A
     "_power_": guards.power,
     "_shift_": guards.shift,
     "_mod_": guards.mod,
+    "_floordiv_": guards.floordiv,
+    "_listed_": guards.listed,
+    "_sized_": sized,
+    "_collected_": meter.collected,
+    "_int_": guards.plain_int,
     "_in_place_": guards.in_place,
     "_in_place_item_": guards.in_place_item,
     "_grow_": meter.grow,
     "_text_": text,
-    "_lazy_": lazy,
+    "_lazy_": iteration.lazy,
     "_spec_": guards.spec,
     "_name_": name_of,
     "_type_": _type,
     "_method_": guards.method,
+    "_missing_": guards.missing,
     **{f"_{name}_": function for name, function in guards.METHODS.items()},
 }
 """What programs find without importing it, and the names that only the instrumentation can write."""
+
+for _name, _value in BUILTINS.items():
+    if isinstance(_value, types.FunctionType) and not _name.startswith("_"):
+        _value.__name__ = _value.__qualname__ = _name  # which messages show

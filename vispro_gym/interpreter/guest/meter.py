@@ -9,13 +9,17 @@ machine, end a program long before the clock does. An operation whose result wou
 from __future__ import annotations
 
 import collections
+import functools
+import operator
+import re
 import sys
+import types
 from typing import Any, NoReturn
 
 MAX_ITEMS = 100_000
 """Items of one list, tuple or other container that an operation may make."""
 MAX_RANGE = 1_000_000
-MAX_CHARACTERS = 1_000_000
+MAX_CHARACTERS = 100_000
 """Characters of one string that an operation may make."""
 MAX_BITS = 16_384
 """Bits of one integer that an operation may make; CPython itself prints at most 4,300 digits."""
@@ -75,7 +79,7 @@ class Meter:
 
     def charge(self, steps: int) -> None:
         """Burns several steps."""
-        self.left -= steps
+        self.left -= max(0, steps)
         if self.left < 0:
             self._out_of_steps()
 
@@ -162,6 +166,16 @@ def sized(value: Any) -> Any:
     return value
 
 
+def collected(value: Any) -> Any:
+    """Accounts for a value whose items are put into a container by C code."""
+    try:
+        size = len(value)
+    except TypeError:
+        return value
+    items(size)
+    return value
+
+
 def grow(value: Any) -> Any:
     """Accounts for a value that is added to another one in place, or unpacked into a display or a call."""
     if isinstance(value, str):
@@ -171,20 +185,66 @@ def grow(value: Any) -> Any:
     return value
 
 
+_default_repr: Any = object.__repr__
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_LEAVES = frozenset({str, int, float, bool, type(None)})
+_MAPPINGS: tuple[Any, ...] = ({}, collections.OrderedDict())
+_VIEWS = tuple(type(view) for mapping in _MAPPINGS for view in (mapping.keys(), mapping.values(), mapping.items()))
+_CONTAINERS: tuple[type[Any], ...] = (list, tuple, set, frozenset, dict, collections.deque, Exception, *_VIEWS)
+_WITH_ADDRESS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.GeneratorType)
+# Their texts show what they hold, however often and deep.
+_WITHOUT_TEXT = (functools.partial, operator.itemgetter, types.GenericAlias, types.UnionType)
+
+
+def without_addresses(text: str) -> str:
+    """Text as it would be on every machine."""
+    return _ADDRESS.sub("", text) if " at 0x" in text else text
+
+
+class Shown:
+    """A value that is or holds something whose text shows where it lies in memory; this one's text does not."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __str__(self) -> str:
+        return without_addresses(str(self._value))
+
+    def __repr__(self) -> str:
+        return without_addresses(repr(self._value))
+
+    def __format__(self, format_spec: str) -> str:
+        return format(self._value, format_spec) if format_spec else str(self)
+
+
 def text(value: Any) -> Any:
-    """Accounts for a value that is turned into text. Raises Stop if a container holds too many values for that."""
+    """Accounts for a value that is turned into text; returns it, or something that has the same text but for addresses.
+
+    Raises:
+        Stop: If a container holds too many values for that.
+        TypeError: If it is or holds something that has no text here.
+    """
     kind = type(value)
     if kind is str:
         if len(value) >= CHARACTERS_PER_STEP:
             characters(len(value))
-    elif kind not in (int, float, bool):
-        _count_nodes(value)
+    elif kind not in (int, float, bool) and _count_nodes(value):
+        return Shown(value)
     return value
 
 
-def _count_nodes(value: Any) -> None:
-    """Walks containers as `repr` does: a list that holds another one twice counts it twice."""
+def _count_nodes(value: Any) -> bool:
+    """Walks containers as `repr` does: a list that holds another one twice counts it twice.
+
+    Returns:
+        Whether the text of anything in there shows an address.
+    """
     nodes = 0
+    addresses = False
+    inner: list[Any]
+    item: Any
     path: set[int] = set()
     stack: list[Any] = [iter((value,))]
     owners: list[int] = [0]
@@ -193,11 +253,20 @@ def _count_nodes(value: Any) -> None:
             nodes += len(item) // 8 + 1 if type(item) is str else 1
             if nodes > MAX_NODES:
                 too_big("text for a collection", MAX_NODES, "values")
-            if isinstance(item, list | tuple | set | frozenset | dict | collections.deque | Exception) and id(item) not in path:
+            if type(item) in _LEAVES:
+                continue
+            if not isinstance(item, _CONTAINERS):
+                if isinstance(item, _WITHOUT_TEXT):
+                    raise TypeError(f"{type(item).__name__} objects have no text here")
+                shown: Any = type(item).__repr__
+                addresses = addresses or shown is _default_repr or isinstance(item, _WITH_ADDRESS)
+            elif id(item) not in path:
                 if isinstance(item, Exception):
                     inner = list(item.args)
+                elif isinstance(item, dict):
+                    inner = [*item, *item.values(), getattr(item, "default_factory", None)]
                 else:
-                    inner = [*item, *item.values()] if isinstance(item, dict) else list(item)
+                    inner = [*item]
                 stack.append(iter(inner))
                 owners.append(id(item))
                 path.add(id(item))
@@ -207,3 +276,4 @@ def _count_nodes(value: Any) -> None:
             path.discard(owners.pop())
     if nodes >= ITEMS_PER_STEP:
         current.charge(nodes // 8)
+    return addresses

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -127,6 +126,43 @@ def square(a: Any, /) -> Any:
     return unary(a, lambda value: value * value)
 
 
+def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8) -> Any:
+    """`numpy.isclose`."""
+    if not all(type(tolerance) in (int, float) for tolerance in (rtol, atol)):
+        raise TypeError("isclose() expects tolerances that are numbers")
+    a, b = operand(a), operand(b)
+    if TEXT in (operand_kind(a), operand_kind(b)):
+        raise TypeError("expected numbers")
+
+    def close(x: Any, y: Any) -> bool:
+        x, y = float(x), float(y)
+        return x == y or (math.isfinite(y) and abs(x - y) <= atol + rtol * abs(y))
+
+    return elementwise(close, BOOL, a, b)
+
+
+def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
+    """`numpy.allclose`."""
+    close = isclose(a, b, rtol, atol)
+    return all(flat(close)) if isinstance(close, Array) else bool(close)
+
+
+def _logical(function: Callable[..., bool], count: int) -> Callable[..., Any]:
+    def of_each(*arrays: Any) -> Any:
+        operands = [operand(a) for a in arrays]
+        if len(operands) != count or TEXT in map(operand_kind, operands):
+            raise TypeError(f"expected numbers or truth values, {count} of them")
+        return elementwise(function, BOOL, *operands)
+
+    return of_each
+
+
+def append(arr: Any, values: Any) -> Array:
+    """`numpy.append` without an axis: everything in one dimension."""
+    parts = [array_of(part if isinstance(part, Array | list | tuple) else [part]) for part in (arr, values)]
+    return concatenate([Array(flat(part), (part.size,), part._kind) for part in parts])
+
+
 def clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
     """`numpy.clip`."""
     if a_min is None and a_max is None:
@@ -181,6 +217,8 @@ def full(shape: Any, fill_value: Any) -> Array:
     shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
     if not 1 <= len(shape) <= 2 or not all(integer(n) >= 0 for n in shape):
         raise ValueError(f"a shape must be one or two lengths, got {shape!r}")
+    for length in shape:
+        bounded(length)  # where another one is 0, the product is, too
     size = bounded(math.prod(shape))
     kind = operand_kind(operand(fill_value))
     if isinstance(fill_value, Array | list | tuple):
@@ -220,9 +258,9 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True) -> Arr
     """`numpy.linspace`."""
     if not all(type(n) in (int, float) for n in (start, stop)):
         raise TypeError("linspace() expects numbers")
-    size = bounded(integer(num))
-    if size < 0:
-        raise ValueError(f"number of samples, {size}, must be non-negative")
+    if integer(num) < 0:
+        raise ValueError(f"number of samples, {num}, must be non-negative")
+    size = bounded(num)
     parts = size - 1 if endpoint else size
     delta = float(stop) - start
     step = delta / parts if parts > 0 else math.nan
@@ -299,6 +337,7 @@ def concatenate(arrays: Any) -> Array:
     """`numpy.concatenate` of arrays of one dimension."""
     if not isinstance(arrays, list | tuple) or not arrays:
         raise ValueError("need at least one array to concatenate")
+    bounded(len(arrays))
     parts = [_vector(part) for part in arrays]
     kind = common_kind({part._kind for part in parts})
     size = bounded(sum(map(len, parts)))
@@ -320,15 +359,22 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     },
     **{"array": array, "asarray": asarray, "zeros": zeros, "ones": ones, "full": full, "arange": arange, "linspace": linspace},
     **{"sort": array_sort, "argsort": argsort, "unique": unique, "cumsum": cumsum, "diff": diff, "dot": dot},
+    **{"isclose": isclose, "allclose": allclose, "append": append},
+    **{"logical_and": _logical(lambda x, y: bool(x and y), 2), "logical_or": _logical(lambda x, y: bool(x or y), 2)},
+    **{"logical_not": _logical(lambda x: not x, 1)},
     **{"concatenate": concatenate, "mod": _binary("remainder")},
 }
 
-NUMPY = types.SimpleNamespace(
-    **FUNCTIONS, linalg=types.SimpleNamespace(norm=reductions.norm), pi=math.pi, e=math.e, inf=math.inf, nan=math.nan
-)
-"""What `import numpy` gives to programs."""
+LINALG: dict[str, Any] = {"norm": reductions.norm}
+"""What is in `numpy.linalg` for programs."""
 
-NUMPY_NAMES: frozenset[str] = frozenset(FUNCTIONS) | {"linalg", "norm", "pi", "e", "inf", "nan"}
+NUMPY: dict[str, Any] = FUNCTIONS | {
+    **{"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan},
+    **{"float64": float, "int64": int, "bool_": bool},
+}
+"""What `import numpy` gives to programs, but for `linalg`."""
+
+NUMPY_NAMES: frozenset[str] = frozenset(NUMPY) | frozenset(LINALG) | {"linalg"}
 
 _METHODS = frozenset("mean var std sum prod max min argmax argmin any all clip round argsort cumsum dot".split())
 for _name in _METHODS:

@@ -150,8 +150,37 @@ def count_nonzero(a: Any, axis: Any = None) -> Any:
     return _reduced(a, axis, lambda kind: INT, lambda values: sum(map(bool, values)))
 
 
-def norm(x: Any, *, axis: Any = None) -> Any:
+def quantile(a: Any, q: Any, axis: Any = None) -> Any:
+    """`numpy.quantile` for one `q`, between the neighbours in proportion."""
+    if type(q) not in (int, float) or not 0 <= q <= 1:
+        raise ValueError("Quantiles must be in the range [0, 1]")
+
+    def between(values: list[Any]) -> float:
+        if not values:
+            raise IndexError("quantile of an empty array")
+        if any(value != value for value in values):
+            return math.nan
+        ordered: list[float] = sorted(map(float, values))
+        place = q * (len(ordered) - 1)
+        below = int(place)
+        low, high, part = ordered[below], ordered[min(below + 1, len(ordered) - 1)], place - below
+        middle: float = high - (high - low) * (1 - part) if part >= 0.5 else low + (high - low) * part
+        return middle
+
+    return _reduced(a, axis, _float, between)
+
+
+def percentile(a: Any, q: Any, axis: Any = None) -> Any:
+    """`numpy.percentile` for one `q`."""
+    if type(q) not in (int, float) or not 0 <= q <= 100:
+        raise ValueError("Percentiles must be in the range [0, 100]")
+    return quantile(a, q / 100, axis)
+
+
+def norm(x: Any, ord: Any = None, *, axis: Any = None) -> Any:
     """`numpy.linalg.norm`: the Euclidean length."""
+    if ord is not None and (ord != 2 or (axis is None and isinstance(x, Array) and x.ndim > 1)):
+        raise ValueError("norm() is available for vectors, with the order 2")
 
     def length(values: list[Any]) -> float:
         return math.sqrt(total([float(value) * float(value) for value in values]))
@@ -169,5 +198,5 @@ def integer(value: Any) -> int:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{"mean": mean, "average": mean, "median": median, "var": var, "std": std, "sum": array_sum, "prod": prod},
     **{"max": array_max, "amax": array_max, "min": array_min, "amin": array_min, "argmax": argmax, "argmin": argmin},
-    **{"any": array_any, "all": array_all, "count_nonzero": count_nonzero},
+    **{"any": array_any, "all": array_all, "count_nonzero": count_nonzero, "percentile": percentile, "quantile": quantile},
 }

@@ -6,24 +6,39 @@ import ast
 import types
 from typing import Any
 
-from vispro_gym.interpreter.guest.expressions import Load, Name, Rejected
+from vispro_gym.interpreter.guest.expressions import Load, Name, Rejected, Store
+from vispro_gym.interpreter.guest.language import MODULES
 from vispro_gym.interpreter.guest.statements import block, function_node_once
 from vispro_gym.programs.api import ENTRY_POINT
 
 __all__ = ["FILENAME", "Rejected", "prepare"]
 
 FILENAME = "<program>"
+_ENOUGH_BYTES = 48 << 20  # more than the parser and the compiler take for the longest program
 
 
-def _calls_entry_point(statement: ast.stmt) -> bool:
-    """Whether a statement at top level is what models write to try their program: `print(execute_command(image))`.
+def _without_trial_runs(statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Leaves out what models write at top level to try their program, `x = execute_command(image)`, and what uses the result.
 
     The entry point is called by whoever runs the program, with pictures that no statement at top level has.
     """
-    if isinstance(statement, ast.FunctionDef | ast.Import | ast.ImportFrom):
-        return False
-    names = (node for node in ast.walk(statement) if isinstance(node, Name) and isinstance(node.ctx, Load))
-    return any(node.id in (ENTRY_POINT, "__name__") for node in names)
+    kept: list[ast.stmt] = []
+    lost = {ENTRY_POINT, "__name__"}
+    for statement in statements:
+        if not isinstance(statement, ast.FunctionDef | ast.Import | ast.ImportFrom):
+            names = [node for node in ast.walk(statement) if isinstance(node, Name)]
+            if any(node.id in lost for node in names if isinstance(node.ctx, Load)):
+                lost.update(node.id for node in names if isinstance(node.ctx, Store))
+                continue
+        kept.append(statement)
+    return kept
+
+
+def _name_by_name(statement: ast.stmt) -> None:
+    """Writes out `from math import *`, which Python has at top level only."""
+    if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*" and statement.module in MODULES:
+        names = [name for name in vars(MODULES[statement.module]) if statement.module != "__future__"]
+        statement.names = [ast.alias(name, lineno=statement.lineno, col_offset=0) for name in names] or statement.names
 
 
 def _is_called_once(statements: list[ast.stmt], source: str) -> bool:
@@ -33,7 +48,8 @@ def _is_called_once(statements: list[ast.stmt], source: str) -> bool:
     """
     if len(statements) != 1 or not source.isascii() or source.count(ENTRY_POINT) != 1:
         return False
-    return isinstance(statements[0], ast.FunctionDef) and statements[0].name == ENTRY_POINT
+    entry = statements[0]
+    return isinstance(entry, ast.FunctionDef) and entry.name == ENTRY_POINT and not entry.decorator_list
 
 
 def prepare(source: str) -> types.CodeType:
@@ -42,17 +58,23 @@ def prepare(source: str) -> types.CodeType:
     Raises:
         SyntaxError: If it is no Python (also for NUL bytes, lone surrogates and source that is nested too deeply).
         Rejected: If it uses what programs may not use.
+        MemoryError: If the process has no memory for it.
     """
     try:
         tree: Any = compile(source, FILENAME, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-        tree.body = [statement for statement in tree.body if not _calls_entry_point(statement)]
+        tree.body = _without_trial_runs(tree.body)
+        for statement in tree.body:
+            _name_by_name(statement)
         if _is_called_once(tree.body, source):
             block(function_node_once(tree.body[0]).body)
         else:
             block(tree.body)
         code: types.CodeType = compile(tree, FILENAME, "exec", dont_inherit=True)
         return code
-    except (RecursionError, MemoryError):  # CPython says either, with enough memory too
+    except RecursionError:
+        raise SyntaxError("the program is nested too deeply") from None
+    except MemoryError:  # CPython says this of programs that are nested too deeply, too
+        bytearray(_ENOUGH_BYTES)
         raise SyntaxError("the program is nested too deeply") from None
     except ValueError:
         raise SyntaxError("the program holds characters that are not allowed in source code") from None

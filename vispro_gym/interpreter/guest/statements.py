@@ -13,7 +13,6 @@ from vispro_gym.interpreter.guest.expressions import (
     Name,
     Rejected,
     Slice,
-    Starred,
     Subscript,
     arguments_node,
     call,
@@ -56,8 +55,10 @@ def function_node(node: ast.FunctionDef) -> Any:
 def function_node_once(node: ast.FunctionDef) -> Any:
     """The definition of a function that is called once; its body is not handled yet."""
     check_name(node.name, node)
-    if node.decorator_list or getattr(node, "type_params", None):
-        raise Rejected("decorators and type parameters are not part of the program language", node.lineno)
+    if getattr(node, "type_params", None):
+        raise Rejected("type parameters are not part of the program language", node.lineno)
+    if node.decorator_list:
+        node.decorator_list = [HANDLERS[type(d)](d) for d in node.decorator_list]
     arguments_node(node.args)
     node.returns = None
     return node
@@ -71,23 +72,15 @@ def _assign(node: ast.Assign) -> Any:
         name_node(targets[0])
         node.value = value
         return node
-    grows = False
+    node.value = value
+    only: Any = targets[0]
+    if len(targets) == 1 and type(only) is Subscript and type(only.slice) is Slice:
+        node.value = call("_listed_", [value], node.lineno)
+        only.value, only.slice = HANDLERS[type(only.value)](only.value), HANDLERS[Slice](only.slice)
+        return node
     for i, target in enumerate(targets):
-        if type(target) is not Name:
-            targets[i] = HANDLERS[type(target)](target)
-            grows = grows or _assigns_slice(target)
-        else:
-            name_node(target)
-    node.value = call("_grow_", [value], node.lineno) if grows else value
+        targets[i] = HANDLERS[type(target)](target)
     return node
-
-
-def _assigns_slice(target: Any) -> bool:
-    if type(target) is Subscript:
-        return type(target.slice) is Slice
-    return any(_assigns_slice(t) for t in getattr(target, "elts", ())) or (
-        type(target) is Starred and _assigns_slice(target.value)
-    )
 
 
 @handles("AnnAssign")
@@ -101,7 +94,11 @@ def _annotated(node: ast.AnnAssign) -> Any:
 @handles("AugAssign")
 def _augmented(node: ast.AugAssign) -> Any:
     line = node.lineno
-    target = HANDLERS[type(node.target)](node.target)
+    target: Any = node.target
+    if type(target) is Subscript and type(target.slice) is Slice:  # what is assigned at the end is a list
+        target.value, target.slice = HANDLERS[type(target.value)](target.value), HANDLERS[Slice](target.slice)
+    else:
+        HANDLERS[type(target)](target)
     value = HANDLERS[type(node.value)](node.value)
     operator = type(node.op)
     if operator not in OPERATORS:
@@ -198,6 +195,8 @@ def _try(node: ast.Try) -> Any:
         line = handler.lineno
         check_name(handler.name, handler)
         if handler.type is None:
+            if handler is not node.handlers[-1]:
+                raise SyntaxError("default 'except:' must be last", (None, line, None, None))
             handler.type = Name("Exception", LOAD, lineno=line, col_offset=0)
         else:
             handler.type = HANDLERS[type(handler.type)](handler.type)

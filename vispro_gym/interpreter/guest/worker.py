@@ -16,6 +16,7 @@ import json
 import marshal
 import mmap
 import os
+import re
 import signal
 import struct
 import sys
@@ -37,7 +38,7 @@ import greenlet  # noqa: E402
 from vispro_gym.interpreter.guest import execute  # noqa: E402
 from vispro_gym.interpreter.guest import meter as metering  # noqa: E402
 from vispro_gym.interpreter.guest.confine import confine  # noqa: E402
-from vispro_gym.interpreter.guest.meter import Meter, nobody  # noqa: E402
+from vispro_gym.interpreter.guest.meter import Meter, nobody, without_addresses  # noqa: E402
 from vispro_gym.interpreter.types import OPERATIONS, RECORD  # noqa: E402
 
 PROGRAMS_PER_COLLECTION = 256
@@ -82,7 +83,7 @@ def timed_out(task: Task) -> None:
     """Ends a program whose computing time is up."""
     message = f"more than {LIMITS['seconds']:g} seconds"
     error = {"type": "Timeout", "message": message, "line": 0}
-    task.result = ["timeout", None, error, "".join(task.meter.printed), task.meter.steps]
+    task.result = ["timeout", None, error, without_addresses("".join(task.meter.printed)), task.meter.steps]
     task.meter.close()
 
 
@@ -183,6 +184,7 @@ def main() -> None:
         if finished >= PROGRAMS_PER_COLLECTION:
             finished = 0
             gc.collect()
+            re.purge()  # compiled expressions of one program are of no use to others
         send([arguments, done], b"".join(records))
 
 
