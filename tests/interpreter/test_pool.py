@@ -176,13 +176,15 @@ def test_the_result_does_not_depend_on_the_batch(interpreter: Interpreter) -> No
     assert essence(together) == essence(backwards) == essence(single)
 
 
-def test_neighbours_of_a_hog_get_their_own_results(interpreter: Interpreter) -> None:
+def test_neighbours_of_a_hog_get_their_own_results() -> None:
+    interpreter = Interpreter(Limits(memory_mb=128))
     hog, glutton, good = (
         program("import re", "return re.search('(a+)+b', 'a' * 40)"),
         program("t = [0] * 63", f"return len([[{'t[:], ' * 12}] for i in range(90_000)])"),  # seven kilobytes for a step
         program("return len(image.find('x'))"),
     )
     executions = interpreter.run_batch([good] * 20 + [hog] + [good] * 20 + [glutton] + [good] * 30, handler)
+    interpreter.close()
     statuses = [e.status for e in executions]
     assert statuses[20] == "timeout" and statuses[41] == "memory_limit"
     assert all((e.status, e.answer) == ("answered", 2) for i, e in enumerate(executions) if i not in (20, 41))

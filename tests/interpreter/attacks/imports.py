@@ -42,7 +42,7 @@ _IMPORTS = family(
 from os import *
 def execute_command(image):
     return environ['VISPRO_SESAME']
---- star import of an allowed module
+--- star import of an allowed module | 2
 from math import *
 def execute_command(image):
     return floor(2.5)

@@ -222,10 +222,6 @@ return [hash('yes') % 1000, list({'yes', 'no', 'maybe'})]
 return id([]) % 1000
 >>>
 return id([]) % 1000
---- addresses in texts | '<function execute_command.<locals>.<lambda>>'
-return str(lambda: 0)
->>>
-return str(lambda: 0)
 --- counter with a default | 0
 from collections import Counter
 c = Counter()
