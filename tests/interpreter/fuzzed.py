@@ -53,6 +53,7 @@ _FORMS: dict[str, tuple[str, ...]] = {
         "functools.reduce(max, $l, $n)", "np.mean($l)", "float($s)", "int($s)", "pow($n, $n, $n)", "len(set($s))",
         "$l.count($w)", "($n if $b else $n)", "(lambda x, *z: $n)($w, *$l)", "divmod($n, $n)[0]", "np.array($l).sum()",
         "functools.reduce(lambda a, b: a + b, $l)", "next(iter($l), $n)", "math.prod($l)", "statistics.median($l)",
+        "$s.rfind($s)", "int($s, $n)", "np.percentile($l, $n)", "np.linalg.norm($l, 2)", "functools.reduce(operator.or_, $l)", "math.isqrt($n)",
     ),
     "s": (
         "str($w)", "repr($w)", "($s + $s)", "($s * $n)", "$s.upper()", "$s.replace($s, $s)", "$s.join($l)", "$s[$n:]",
@@ -60,6 +61,7 @@ _FORMS: dict[str, tuple[str, ...]] = {
         "f'{$w!r} {$s}'", "format($n, '.2f')", "chr($n)", "$p.simple_query($s)", "$p.best_text_match([$s, $s])",
         "bool_to_yesno($b)", "re.sub($s, $s, $s)", "''.join(sorted($s))", "$s.strip($s)", "$s.expandtabs($n)",
         "type($w).__name__", "$s.title()", "($s if $b else $s)", "'%s %d' % ($s, $n)", "string.digits[$n]", "$s.lower()",
+        "$s.translate(str.maketrans($s, $s))", "'{} {.left}'.format($w, $p)", "$s.rsplit($s)[0]", "'%(k)s' % $d",
     ),
     "l": (
         "sorted($l)", "list($s)", "list($d)", "[$w, $w]", "[*$l, $w]", "($l + $l)", "($l * $n)", "$l[$n:$n]", "$l[::-1]",
@@ -72,6 +74,9 @@ _FORMS: dict[str, tuple[str, ...]] = {
         "list(range($n))", "list(range($n, $n, $n))", "list(f($w, k=$w, **$d))", "list(reversed($l))", "list($l)",
         "collections.Counter($s).most_common($n)", "np.array($l).tolist()", "list(itertools.combinations($l, 2))",
         "[list(g) for _, g in itertools.groupby($l)]", "list(map(lambda x: $w, $l))", "list(x for x in $l)", "($l or $l)",
+        "list(itertools.filterfalse(callable, $l))", "[next(g) for _, g in itertools.groupby($l, key=str)]", "list(itertools.tee($l, $n)[0])",
+        "list(itertools.combinations_with_replacement($l, 2))", "np.logical_and($l, $l).tolist()", "np.append($l, $n).tolist()",
+        "list(itertools.takewhile(callable, $l))", "list(itertools.islice($l, $n, $n))", "list(filter(lambda x: $b, $l))",
     ),
     "p": (
         "$p.crop($n, $n, $n, $n)", "ImagePatch($p)", "$p.find($s)[0]", "best_image_match($p.find($s), [$s])", "image",
@@ -90,7 +95,7 @@ _FORMS: dict[str, tuple[str, ...]] = {
     "w": (
         "$n", "$s", "$l", "$p", "$d", "$b", "None", "f", "(lambda x: $w)", "(x for x in $l)", "iter($l)", "$d.get($w, $w)",
         "$l[$n]", "$d[$s]", "getattr($w, 'width', $w)", "print", "map(f, $l)", "tuple($l)", "set($l)", "frozenset($l)", "range($n)",
-        "f($w)", "np.array($l)", "re.compile($s)", "slice($n, $n)", "$l.append($w)", "$l.sort()", "$l.extend($l)",
+        "f($w)", "np.array($l)", "re.compile($s)", "$w.colour", "getattr($w, $s)", "collections.Counter.copy($w)", "(re.I | $n)", "image.find_all($s)", "$l.append($w)", "$l.sort()", "$l.extend($l)",
         "$l.pop($n)", "$d.update($d)", "$d.setdefault($w, $l)", "print($w, $s, sep=$s)", "collections.deque($l, $n)", "type($w)",
         "functools.partial(f, $w)", "operator.itemgetter($n)($l)", "next(x for x in $l if $b)", "functools.lru_cache(f)($w)",
         "$w.__class__", "ValueError($w)", "math", "str.upper", "($w, $w)", "$w.args", "$l.insert($n, $w)", "$w.values()",
@@ -156,10 +161,19 @@ class Writer:
             return [filled(f"{pad}while $b:"), *self.block(indent + 1, depth - 1, True), f"{pad} if {filled('$b')}: break"]
         if kind == 4:
             last = [f"{pad}finally:", filled(f"{pad} w = $w")] if rng.random() < 0.3 else []
-            caught = rng.choice(("Exception", "ValueError", "(TypeError, KeyError)", "LookupError"))
+            caught = rng.choice(("Exception", "ValueError", "(TypeError, KeyError)", "LookupError", "BaseException"))
             return [f"{pad}try:", *inner, f"{pad}except {caught} as e:", f"{pad} w = e", *last]
         if kind == 5:
-            return [f"{pad}def g(x, y=xs, *z):", *self.block(indent + 1, depth - 1), f"{pad} return x", filled(f"{pad}w = g($w)")]
+            above = rng.choice(
+                (f"{pad}@functools.lru_cache", f"{pad}@functools.lru_cache(maxsize=None)", f"{pad}@f", *[f"{pad}pass"] * 5)
+            )
+            return [
+                above,
+                f"{pad}def g(x, y=xs, *z):",
+                *self.block(indent + 1, depth - 1),
+                f"{pad} return x",
+                filled(f"{pad}w = g($w)"),
+            ]
         if kind == 6:
             # A generator: it may be left half way.
             head = [f"{pad}def h(x):", f"{pad} try:", filled(f"{pad}  yield $w"), f"{pad} finally:", filled(f"{pad}  print($s)")]
@@ -174,7 +188,7 @@ class Writer:
             return filled(f"{name} = ${_KIND_OF[name]}", 3)
         return filled(
             rng.choice((
-                "$w", "$w", f"n {rng.choice(_BINARY)}= $n", "s += $s", "xs += $l", "ys *= $n", "xs[$n:] = $l", "d[$w] = $w",
+                "$w", "$w", f"n {rng.choice(_BINARY)}= $n", "s += $s", "xs += $l", "ys *= $n", "xs[$n:] = $l", "xs[::$n] = (x for x in $l)", "xs[:$n] += $l", "n //= $n", "xs.remove($w)", "d[$w] = $w",
                 "w, *_v = $l", "print($w)", "xs[$n] = $w", "assert $b or True, $w", "(w := $w)", f"ok = $n {rng.choice(_COMPARISONS)} $n",
                 "return $w" if rng.random() < 0.1 else "pass", "raise ValueError($w)" if rng.random() < 0.1 else "pass",
                 "del xs[0]", rng.choice(("break", "continue")) if in_loop else "pass", "d['k'] *= $n", "image.find($s)",
