@@ -13,7 +13,16 @@ NAMES = ("'cup'", "'dog'", "'lamp'")
 KEYS = ("'cup'", "'cup'")
 DIGITS = ("'12'", "'-3'")
 OPERATORS = ("+", "-", "*", "&", "|", "^") * 3 + ("//", "%")
-METHODS = ("upper()", "strip()", "title()", "lower()", "zfill(4)", "center(7, '*')", "replace('a', 'bc')", "translate({97: 'b', 99: None})")
+METHODS = (
+    "upper()",
+    "strip()",
+    "title()",
+    "lower()",
+    "zfill(4)",
+    "center(7, '*')",
+    "replace('a', 'bc')",
+    "translate({97: 'b', 99: None})",
+)
 MAX_DEPTH = 3
 
 

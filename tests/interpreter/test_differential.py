@@ -180,6 +180,7 @@ DIFFERENCES: dict[str, tuple[str, str, Any, str]] = {
     "class": ("class A:\n    pass\nreturn 1", REJECTED, "Rejected", "a class brings methods that run where plain values are expected"),
     "with": ("with image as p:\n    return 1", REJECTED, "Rejected", "there is nothing to open"),
     "namedtuple": ("from collections import namedtuple\nreturn namedtuple('P', 'x')(1).x", REJECTED, "Rejected", "makes a class from text"),
+    "comparison by a function": ("import functools\nreturn functools.cmp_to_key(len)", REJECTED, "Rejected", "CPython trusts comparisons not to change what it compares"),
     "async": ("async def f():\n    return 1\nreturn 1", REJECTED, "Rejected", "there is nothing to wait for"),
     "module": ("import os\nreturn 1", REJECTED, "Rejected", "reaches the machine"),
     "randomness": ("import random\nreturn 1", REJECTED, "Rejected", "outcomes are the same every time"),

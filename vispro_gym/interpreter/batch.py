@@ -70,11 +70,6 @@ class Batch:
         """Programs that ended for want of memory in a process with neighbours."""
         return [i for i, result in enumerate(self._results) if result is not None and _lacked_memory(result)]
 
-    def harmful(self, i: int) -> bool:
-        """Whether a program may have left its process in a poor state."""
-        result = self._results[i]
-        return result is None or result.status in ("memory_limit", "timeout")
-
     def post(self, seat: Seat, new: Sequence[int]) -> None:
         """Starts programs and resumes those that have their replies."""
         for i in new:

@@ -152,26 +152,18 @@ class Interpreter:
         return [death.program]
 
     def _run_alone(self, batch: Batch, indices: Sequence[int]) -> None:
-        """Runs programs one after another; each one that harms its process is the last one there."""
-        worker: WorkerProcess | None = None
-        try:
-            for i in indices:
-                worker = worker or self._ready(WorkerProcess(self.limits))
-                seat = Seat(worker)
-                try:
-                    batch.post(seat, [i])
-                    while calls := batch.receive(seat):
-                        batch.serve(seat, calls)
-                        batch.post(seat, [])
-                    harmed = batch.harmful(i)
-                except WorkerDied as death:
-                    batch.lose(i, death)
-                    harmed = True
-                if harmed:
-                    worker.kill()
-                    worker = None
-        finally:
-            if worker is not None:
+        """Runs programs one after another, each in a process of its own."""
+        for i in indices:
+            worker = WorkerProcess(self.limits)
+            seat = Seat(self._ready(worker))
+            try:
+                batch.post(seat, [i])
+                while calls := batch.receive(seat):
+                    batch.serve(seat, calls)
+                    batch.post(seat, [])
+            except WorkerDied as death:
+                batch.lose(i, death)
+            finally:
                 worker.kill()
 
 

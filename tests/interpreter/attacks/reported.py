@@ -166,6 +166,88 @@ return 1
     harmless=(1, None),
 )
 
+_AFTERWARDS = family(
+    "code that runs afterwards",
+    "has code run when the program has ended, at the expense of others",
+    r"""
+--- endless work in a generator that is left to the garbage collector | 1
+import re
+def g():
+    try:
+        yield 1
+    finally:
+        re.match('(a+)+$', 'a' * 40 + 'b')
+x = g()
+next(x)
+kept = [x]
+kept.append(kept)
+return 1
+--- the same in a handler | 1
+import re
+def g():
+    try:
+        yield 1
+    except BaseException:
+        re.match('(a+)+$', 'a' * 40 + 'b')
+x = g()
+next(x)
+kept = [x]
+kept.append(kept)
+return 1
+--- questions of a generator that is left | 1
+def g():
+    try:
+        yield 1
+    finally:
+        image.find('cup')
+for i in range(50):
+    x = g()
+    next(x)
+    kept = [x]
+    kept.append(kept)
+return 1
+--- comparisons that change what is compared
+import functools
+s, v, w = [0], [], []
+def cmp(x, y):
+    s[0] += 1
+    if s[0] == 2:
+        v.clear()
+        w.clear()
+    return s[0] == 1
+K = functools.cmp_to_key(cmp)
+v.append([K(1), K(2)])
+w.append([K(1), K(2)])
+return v < w
+--- expression of a neighbour | 'not'
+import re
+re.compile('violetx', 2)
+try:
+    re.compile('violetx', 2.0)
+except TypeError:
+    return 'not'
+>>>
+import re
+try:
+    re.compile('violetx', 2.0)
+    return 1
+except TypeError:
+    return None
+--- memory of a program that overran
+import re
+keep = [list(range(9000)) for _ in range(300)]
+for i in range(12):
+    re.match('(a+)+$', 'a' * 22 + 'b')
+    image.find('x')
+return 'x'
+--- what is compiled is printed | 1
+import re
+re.compile('a' * 400, 128)
+return 1
+""",
+    harmless=(1,),
+)
+
 _REFUNDS = family(
     "steps given back",
     "uses more than it may by having what it uses counted below zero",
@@ -271,6 +353,13 @@ return None
 --- of modules
 import math, numpy
 return '0x' in str(math) + str(numpy) + str(numpy.linalg) or None
+--- in the message of a search
+try:
+    [].index(lambda: 0)
+except ValueError as error:
+    return error.args[0].split('0x')[1]
+--- in the message of a file error
+return '0x' in str(OSError(2, 'x', lambda: 0)) or None
 --- by a join of texts
 return '0x' in ' '.join(map(str, [len, execute_command])) or None
 --- nested partials
@@ -290,6 +379,30 @@ _BOUNDS = family(
 return len('%.000000000200000000d' % 1)
 --- one value many times
 return len(('%(a)s' * 2000) % {'a': 'x' * 90000})
+--- lists many times
+return len(('%(a)s' * 2000) % {'a': ['x' * 90000]})
+--- escapes of escapes
+import re
+x = '.'
+for _ in range(30):
+    x = re.escape(x)
+return len(x)
+--- weights that repeat
+import statistics
+return statistics.fmean(['x' * 90000], [4000])
+--- counts raised afterwards
+from collections import Counter
+c = Counter(a=1)
+e = c.elements()
+c['a'] = 10 ** 12
+return len(list(e))
+--- base by a star
+return len(hex(int(*['f' * 90000, 32])))
+--- nested value in a message
+x = [1]
+for _ in range(30):
+    x = [x, x]
+image.related('x', role=x)
 --- one field many times
 return len(('{0}' * 30000).format('x' * 511))
 --- replacements by a function
@@ -350,7 +463,7 @@ return 1
 --- lists of a long range
 return len(list(range(10 ** 6)))
 """,
-    harmless=(7, None),
+    harmless=(7, None, 1),
 )
 
-ATTACKS: list[Attack] = [*_CLASSES, *_CPYTHON, *_REFUNDS, *_KEPT, *_ADDRESSES, *_BOUNDS]
+ATTACKS: list[Attack] = [*_CLASSES, *_CPYTHON, *_AFTERWARDS, *_REFUNDS, *_KEPT, *_ADDRESSES, *_BOUNDS]

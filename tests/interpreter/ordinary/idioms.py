@@ -208,6 +208,34 @@ other = counts.copy()
 other.subtract(["a"])
 counts.update("bb")
 return [counts.most_common(1)[0][0], sorted(other.elements()), str(counts), isinstance(counts, dict), list(map(Counter.most_common, [counts]))[0][0][0]]
+--- sums of counters
+from collections import Counter
+a, b = Counter("aab"), Counter("bc")
+return [type(a + b).__name__, isinstance(a - b, Counter), str(sorted((a | b).items())), (a & b).most_common(1)[0][0], a.__class__.__name__, len(list(Counter.elements(a)))]
+--- mapping with a default as values of a format
+from collections import defaultdict
+return "%(a)s-%(b)s" % defaultdict(lambda: "none", a=1)
+--- mapping of lists as values of a format
+return "%(a)s %(b)5.1f %(c)r" % {"a": [1, "x"], "b": 2, "c": "t"}
+--- functions called as types are
+def int(a, b):
+    return a - b
+
+def execute_command(image):
+    return int(5, 3)
+--- types called with stars
+return [str(*["a"]), int(*["12"]), int(*["ff", 16]), list(*["ab"])]
+--- index of what is not there
+return ["a"].index("b")
+--- index of what is not in a deque
+from collections import deque
+return deque([1]).index(2)
+--- escaped
+import re
+return re.sub(re.escape("a.b"), "x", "a.b acb")
+--- floating mean
+import statistics
+return [statistics.fmean([1, 2]), statistics.mean([1, 2])]
 --- flags
 import re
 return [bool(re.search("CUP", "a cup", re.I)), re.sub("^b", "x", "a\nb", flags=re.M | re.I), len(re.findall(r"\w+", "a b", flags=re.ASCII))]

@@ -106,11 +106,6 @@ return list(a) + list(b) + list(itertools.filterfalse(lambda x: x % 2, range(5))
 from functools import partial, reduce
 add = partial(lambda x, y: x + y, 10)
 return [reduce(lambda a, b: a * b, [1, 2, 3, 4]), reduce(max, [3, 9, 2], 5), add(5), partial(int, base=2)("101")]
---- functools cmp_to_key
-import functools
-def compare(a, b):
-    return (a > b) - (a < b)
-return sorted([3, 1, 2], key=functools.cmp_to_key(lambda a, b: -compare(a, b)))
 --- functools cache as a function
 import functools
 calls = []

@@ -44,6 +44,7 @@ def check_name(name: str | None, node: Any) -> None:
 
 
 # Nodes of the instrumentation hold nothing but a name and a line, so they are made once and shared by all programs.
+_MAX_SHARED = 20_000
 _names: dict[tuple[str, int], ast.Name] = {}
 _ticks: dict[int, ast.Expr] = {}
 _conditions: dict[int, ast.Call] = {}
@@ -53,6 +54,8 @@ def helper(name: str, line: int) -> ast.Name:
     """A name of the instrumentation."""
     node = _names.get((name, line))
     if node is None:
+        if len(_names) > _MAX_SHARED:
+            _names.clear()
         node = _names[name, line] = Name(name, LOAD, lineno=line, col_offset=0)
     return node
 
@@ -174,9 +177,10 @@ def call_node(node: ast.Call) -> Any:
             node.func = attribute_node(function)
     elif type(function) is Name and function.id[0] != "_":
         guard = _OF_ARGUMENT.get(function.id)
-        if guard is not None and len(arguments) == 1 and not node.keywords:
+        if guard is not None and len(arguments) == 1 and not node.keywords and type(arguments[0]) is not Starred:
             arguments[0] = call(guard, [arguments[0]], node.lineno)
-        elif function.id == "int" and (len(arguments) > 1 or node.keywords):
+        elif function.id == "int" and (len(arguments) > 1 or node.keywords or type(arguments[0]) is Starred):
+            arguments.insert(0, function)
             node.func = helper("_int_", function.lineno)
     else:
         node.func = HANDLERS[type(function)](function)

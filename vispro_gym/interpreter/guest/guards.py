@@ -16,7 +16,18 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from vispro_gym.interpreter.guest import meter
-from vispro_gym.interpreter.guest.meter import MAX_BITS, MAX_CHARACTERS, bits, characters, grow, items, sized, text, too_big
+from vispro_gym.interpreter.guest.meter import (
+    MAX_BITS,
+    MAX_CHARACTERS,
+    Shown,
+    bits,
+    characters,
+    grow,
+    items,
+    sized,
+    text,
+    too_big,
+)
 
 PLAIN_TYPES: tuple[type, ...] = (
     *(str, list, tuple, dict, set, frozenset, int, float, bool),
@@ -109,7 +120,9 @@ def _check_percent(template: str, values: Any) -> Any:
     if isinstance(values, dict):
         total += template.count("%") * max((len(value) for value in values.values() if isinstance(value, str)), default=0)
     characters(total)
-    return {key: text(value) for key, value in values.items()} if type(values) is dict else text(values)
+    if type(values) is dict:
+        return {key: value if isinstance(value, str | int | float) else Shown(text(value)) for key, value in values.items()}
+    return values if isinstance(values, dict) else text(values)
 
 
 def mod(a: Any, b: Any) -> Any:
@@ -133,11 +146,17 @@ def floordiv(a: Any, b: Any) -> Any:
     return a // b
 
 
-def plain_int(*arguments: Any, **named: Any) -> int:
-    """`int` of a text and a base."""
-    result = int(*arguments, **named)
-    bits(result.bit_length())
+def called_int(function: Any, /, *arguments: Any, **named: Any) -> Any:
+    """A call of what goes by the name of `int`."""
+    result = function(*arguments, **named)
+    if function is int:
+        bits(result.bit_length())
     return result
+
+
+def int_of_base(text: Any, base: Any) -> int:
+    """`int` of a text and a base."""
+    return int(called_int(int, text, base))
 
 
 def listed(value: Any) -> Any:
@@ -320,7 +339,12 @@ def _searching(name: str) -> Callable[..., Any]:
                     meter.current.charge(len(value) * len(argument) >> 12)
                 elif type(value) is not str:
                     text(argument)
-        return _other(value, name)(*arguments, **named)
+        try:
+            return _other(value, name)(*arguments, **named)
+        except ValueError:
+            if name == "index" and isinstance(value, list | collections.deque):
+                raise ValueError(f"{text(arguments[0])!r} is not in {type(value).__name__}") from None
+            raise
 
     return method
 
@@ -377,11 +401,11 @@ def _maketrans(kind: Any, /, *arguments: Any) -> Any:
     return str.maketrans(*arguments)
 
 
-def _elements(value: Any, /) -> Any:
-    if not isinstance(value, collections.Counter):
-        return _other(value, "elements")()
+def _elements(value: Any, /, *arguments: Any) -> Any:
+    if not isinstance(value, collections.Counter) or arguments:
+        return _other(value, "elements")(*arguments)
     items(sum(count for count in value.values() if isinstance(count, int) and count > 0))
-    return value.elements()
+    return value.copy().elements()  # whose counts nobody can raise
 
 
 METHODS: dict[str, Callable[..., Any]] = {

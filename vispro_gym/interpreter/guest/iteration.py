@@ -72,7 +72,7 @@ def map_(function: Any, /, *iterables: Iterable[Any]) -> Iterator[Any]:
     if function is str:
         function = guards.plain_str
     elif function is int and len(iterables) > 1:
-        function = guards.plain_int
+        function = guards.int_of_base
     for iterable in iterables:
         lazy(iterable)
     return ticking(map(function, *iterables))

@@ -95,16 +95,14 @@ _CONTENTS: dict[str, dict[str, Any]] = {
     ),
     "re": _only(
         re,
-        "escape error",
-        **{name: library.regular(getattr(re, name)) for name in "search match fullmatch findall finditer split compile".split()},
+        "error",
+        **library.RE,
         # Plain numbers: Python remembers every combination of its own for ever.
         **{name: int(getattr(re, name)) for name in "IGNORECASE I MULTILINE M DOTALL S VERBOSE X ASCII A".split()},
-        sub=library.re_sub,
-        subn=library.re_subn,
     ),
     "collections": _only(collections, "defaultdict deque OrderedDict", Counter=library.Counter),
     "itertools": iteration.ITERTOOLS,
-    "functools": _only(functools, "partial cmp_to_key lru_cache cache", reduce=iteration.reduce_),
+    "functools": _only(functools, "partial lru_cache cache", reduce=iteration.reduce_),
     "heapq": _only(
         heapq,
         "heappush heappop heapify heapreplace heappushpop",
@@ -120,10 +118,10 @@ _CONTENTS: dict[str, dict[str, Any]] = {
         **{
             name: library.charging_function(getattr(statistics, name))
             for name in (
-                "mean fmean median median_low median_high mode multimode stdev pstdev variance pvariance "
-                "geometric_mean harmonic_mean"
+                "mean median median_low median_high mode multimode stdev pstdev variance pvariance geometric_mean harmonic_mean"
             ).split()
         },
+        "fmean": library.fmean,
         "StatisticsError": statistics.StatisticsError,
     },
     "string": _only(string, "ascii_letters ascii_lowercase ascii_uppercase digits hexdigits octdigits punctuation whitespace"),

@@ -7,12 +7,13 @@ import collections
 import math
 import operator
 import re
+import statistics
 import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from vispro_gym.interpreter.guest import guards, iteration, meter
-from vispro_gym.interpreter.guest.guards import PLAIN_TYPES, mul
+from vispro_gym.interpreter.guest.guards import mul
 from vispro_gym.interpreter.guest.meter import MAX_RANGE, bits, characters, sized, text, too_big
 
 
@@ -69,7 +70,7 @@ def _print(*values: Any, sep: Any = " ", end: Any = "\n", file: None = None, flu
 def _type(value: object, /) -> type:
     """`type` of a plain value. The type of a type would let programs make classes of their own."""
     kind = type(value)
-    if kind in PLAIN_TYPES or kind.__name__ in ("ImagePatch", "NoneType", "range") or issubclass(kind, Exception):
+    if kind in guards.PLAIN_TYPES or kind.__name__ in ("ImagePatch", "NoneType", "range") or issubclass(kind, Exception):
         return kind
     raise TypeError("type() is available for plain values and patches only")
 
@@ -86,6 +87,12 @@ def _format(value: Any, format_spec: str = "", /) -> str:
     result = format(text(value), guards.spec(format_spec) if isinstance(format_spec, str) else format_spec)
     characters(len(result))
     return result
+
+
+def fmean(data: Any, /) -> float:
+    """`statistics.fmean` without weights, which would multiply whatever the data are."""
+    meter.current.charge(len(data) if hasattr(data, "__len__") else 0)
+    return statistics.fmean(data)
 
 
 def factorial(n: Any, /) -> int:
@@ -131,34 +138,58 @@ def lcm(*integers: Any) -> int:
 MAX_PATTERN = 5_000
 
 
-def _pattern(pattern: Any) -> Any:
-    """Accounts for a regular expression."""
-    if isinstance(pattern, str) and len(pattern) > MAX_PATTERN:
+def re_compile(pattern: Any, flags: Any = 0) -> Any:
+    """`re.compile`. A program gets the same object for the same pattern, whatever its neighbours compile."""
+    if type(pattern) is not str:
+        return re.compile(pattern, flags)
+    if type(flags) is not int:
+        raise TypeError(f"flags must be an integer, not {type(flags).__name__}")
+    if len(pattern) > MAX_PATTERN:
         too_big("a regular expression", MAX_PATTERN, "characters")
-    return pattern
+    known = meter.current.patterns
+    found = known.get((pattern, flags))
+    if found is None:
+        re.purge()  # what other programs compiled would save this one some recursion
+        found = known[pattern, flags] = re.compile(pattern, flags)
+    return found
 
 
-def regular(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of `re` that takes a pattern and perhaps a text."""
+def _searching(name: str) -> Callable[..., Any]:
+    def search(pattern: Any, string: Any, flags: Any = 0) -> Any:
+        return getattr(re_compile(pattern, flags), name)(sized(string))
 
-    def guarded(pattern: Any, /, *arguments: Any, **named: Any) -> Any:
-        for argument in arguments[:1]:
-            sized(argument)
-        return function(_pattern(pattern), *arguments, **named)
-
-    return guarded
+    return search
 
 
-def re_sub(pattern: Any, repl: Any, string: Any, count: int = 0, flags: Any = 0) -> str:
+def re_escape(pattern: Any) -> Any:
+    """`re.escape`."""
+    if isinstance(pattern, str):
+        characters(2 * len(pattern))
+    return re.escape(pattern)
+
+
+def re_split(pattern: Any, string: Any, maxsplit: Any = 0, flags: Any = 0) -> Any:
+    """`re.split`."""
+    return re_compile(pattern, flags).split(sized(string), maxsplit)
+
+
+def re_sub(pattern: Any, repl: Any, string: Any, count: Any = 0, flags: Any = 0) -> Any:
     """`re.sub`."""
-    result: str = re.compile(_pattern(pattern), flags).sub(guards.substitution(repl, string), string, count)
-    return result
+    return re_compile(pattern, flags).sub(guards.substitution(repl, string), string, count)
 
 
-def re_subn(pattern: Any, repl: Any, string: Any, count: int = 0, flags: Any = 0) -> tuple[str, int]:
+def re_subn(pattern: Any, repl: Any, string: Any, count: Any = 0, flags: Any = 0) -> Any:
     """`re.subn`."""
-    result: tuple[str, int] = re.compile(_pattern(pattern), flags).subn(guards.substitution(repl, string), string, count)
-    return result
+    return re_compile(pattern, flags).subn(guards.substitution(repl, string), string, count)
+
+
+RE: dict[str, Callable[..., Any]] = {
+    **{name: _searching(name) for name in ("search", "match", "fullmatch", "findall", "finditer")},
+    **{"compile": re_compile, "escape": re_escape, "split": re_split, "sub": re_sub, "subn": re_subn},
+}
+"""The functions that `import re` gives to programs."""
+for _name, _value in RE.items():
+    _value.__name__ = _value.__qualname__ = _name
 
 
 def isqrt(n: Any, /) -> int:
@@ -181,8 +212,20 @@ def _of_counters(name: str) -> Callable[..., Any]:
     return method
 
 
+def _to_counter(name: str) -> Callable[..., Any]:
+    original = getattr(collections.Counter, name)
+
+    def method(self: Any, *others: Any) -> Any:
+        result = original(self, *others)
+        return result if result is NotImplemented else Counter(result)
+
+    return method
+
+
 for _name in ("copy", "most_common", "elements", "subtract", "update"):
     setattr(Counter, _name, _of_counters(_name))
+for _name in ("__add__", "__sub__", "__or__", "__and__", "__pos__", "__neg__"):
+    setattr(Counter, _name, _to_counter(_name))
 Counter.__module__ = "collections"
 guards.PLAIN_TYPES += (Counter,)
 
@@ -237,9 +280,9 @@ BUILTINS: dict[str, Any] = {name: getattr(builtins, name) for name in _AS_THEY_A
     "_mod_": guards.mod,
     "_floordiv_": guards.floordiv,
     "_listed_": guards.listed,
-    "_sized_": sized,
+    "_sized_": meter.touched,
     "_collected_": meter.collected,
-    "_int_": guards.plain_int,
+    "_int_": guards.called_int,
     "_in_place_": guards.in_place,
     "_in_place_item_": guards.in_place_item,
     "_grow_": meter.grow,

@@ -49,13 +49,14 @@ class Stop(BaseException):
 class Meter:
     """Counts what one program uses, and remembers what stopped it: whatever the program does then, it has ended."""
 
-    __slots__ = ("_limit", "_print_left", "calls_left", "left", "printed", "stop")
+    __slots__ = ("_limit", "_print_left", "calls_left", "left", "patterns", "printed", "stop")
 
     def __init__(self, steps: int, calls: int, output_characters: int) -> None:
         self.left = self._limit = steps
         self.calls_left = calls
         self.stop: Stop | None = None
         self.printed: list[str] = []
+        self.patterns: dict[tuple[str, int], Any] = {}
         self._print_left = output_characters
 
     @property
@@ -96,8 +97,11 @@ class Meter:
     def caught(self) -> None:
         """First statement of every handler and finally block.
 
-        What depends on the process rather than on the program cannot be handled.
+        What depends on the process rather than on the program cannot be handled, nor is there anything to do for a program that
+        has ended: its generators may be left to the garbage collector.
         """
+        if self.stop is not None:
+            raise self.stop
         error = sys.exc_info()[1]
         if isinstance(error, MemoryError):
             self.end("memory_limit", "MemoryLimit", "out of memory")
@@ -162,8 +166,15 @@ def sized(value: Any) -> Any:
     except TypeError:
         return value
     if size >= ITEMS_PER_STEP:
+        if size > MAX_ITEMS and type(value) is range:
+            too_big("a collection", MAX_ITEMS, "items")
         current.charge(size // ITEMS_PER_STEP)
     return value
+
+
+def touched(value: Any) -> Any:
+    """Accounts for a value that is searched, or that a slice is taken of."""
+    return value if type(value) is range else sized(value)
 
 
 def collected(value: Any) -> Any:
@@ -210,7 +221,9 @@ class Shown:
         self._value = value
 
     def __str__(self) -> str:
-        return without_addresses(str(self._value))
+        result = without_addresses(str(self._value))
+        characters(len(result))
+        return result
 
     def __repr__(self) -> str:
         return without_addresses(repr(self._value))
@@ -262,7 +275,7 @@ def _count_nodes(value: Any) -> bool:
                 addresses = addresses or shown is _default_repr or isinstance(item, _WITH_ADDRESS)
             elif id(item) not in path:
                 if isinstance(item, Exception):
-                    inner = list(item.args)
+                    inner = [*item.args, getattr(item, "filename", None), getattr(item, "filename2", None)]
                 elif isinstance(item, dict):
                     inner = [*item, *item.values(), getattr(item, "default_factory", None)]
                 else:

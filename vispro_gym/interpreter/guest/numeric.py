@@ -216,7 +216,7 @@ def full(shape: Any, fill_value: Any) -> Array:
     """`numpy.full`."""
     shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
     if not 1 <= len(shape) <= 2 or not all(integer(n) >= 0 for n in shape):
-        raise ValueError(f"a shape must be one or two lengths, got {shape!r}")
+        raise ValueError("a shape must be one or two lengths")
     for length in shape:
         bounded(length)  # where another one is 0, the product is, too
     size = bounded(math.prod(shape))
@@ -294,7 +294,7 @@ def array_sort(a: Any) -> Array:
 def argsort(a: Any, kind: Any = None) -> Array:
     """`numpy.argsort`. Equal items keep their order, which numpy promises for `kind="stable"` only."""
     if kind not in (None, "stable", "mergesort", "quicksort", "heapsort"):
-        raise ValueError(f"sort kind must be 'stable' or 'quicksort', got {kind!r}")
+        raise ValueError("sort kind must be 'stable' or 'quicksort'")
     values = flat(_vector(a))
     return Array(sorted(range(len(values)), key=lambda i: _key(values[i])), (len(values),), INT)
 

@@ -15,7 +15,7 @@ def _reduced(a: Any, axis: Any, kind: Callable[[int], int], function: Callable[[
     array = a if isinstance(a, Array) else array_of([a] if isinstance(a, bool | int | float) else a)
     values = numbers_in(array)
     result = kind(array._kind)
-    if axis is not None and (type(axis) is not int or not -array.ndim <= axis < array.ndim):
+    if axis is not None and not -array.ndim <= integer(axis) < array.ndim:
         raise ValueError(f"axis {axis} is out of bounds for an array of dimension {array.ndim}")
     if axis is None or array.ndim == 1:
         return to_kind([function(values)], result)[0]

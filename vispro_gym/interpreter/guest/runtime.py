@@ -107,9 +107,14 @@ def _patches(patch: ImagePatch, boxes: Any) -> list[ImagePatch]:
     return [make_patch(patch._image, box) for box in boxes]
 
 
+def _short(value: Any) -> str:
+    """What to show of an argument in a message."""
+    return repr(value[:MAX_TEXT]) if isinstance(value, str) else type(value).__name__
+
+
 def _related(patch: ImagePatch, relation: Any, name: Any, role: Any) -> list[ImagePatch]:
     if role not in ("subject", "object"):
-        raise ValueError(f"related() expects the role 'subject' or 'object', got {role!r}")
+        raise ValueError(f"related() expects the role 'subject' or 'object', got {_short(role)}")
     name = None if name is None else _text(name, "related")
     return _patches(patch, perceive("relate", patch._image, patch._box, (_text(relation, "related"), name, role)))
 
@@ -166,7 +171,7 @@ def _coerce_to_numeric(text: Any) -> float:
             return float(match.group(0).replace(",", ""))
         if token in _WORDS:
             return float(_WORDS.index(token))
-    raise ValueError(f"no number in {text!r}")
+    raise ValueError(f"no number in {_short(text)}")
 
 
 _IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {

@@ -85,6 +85,8 @@ def timed_out(task: Task) -> None:
     error = {"type": "Timeout", "message": message, "line": 0}
     task.result = ["timeout", None, error, without_addresses("".join(task.meter.printed)), task.meter.steps]
     task.meter.close()
+    metering.current = task.meter
+    task.runner.throw(greenlet.GreenletExit)  # nothing would ever free what a suspended program holds
 
 
 def receive() -> Any:
@@ -116,6 +118,7 @@ def main() -> None:
     """Serves the parent until it goes away."""
     sys.setrecursionlimit(execute.RECURSION_LIMIT)
     sys.unraisablehook = lambda *_: None
+    sys.stdout = None  # type: ignore[assignment]  # the parent reads there; the standard library prints what it compiles, if asked to
     warnings.simplefilter("ignore")  # compilers write theirs to stderr
     execute.ask = hub.switch
     metering.current = new_meter()

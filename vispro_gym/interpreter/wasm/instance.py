@@ -52,6 +52,7 @@ def set_up() -> None:
         raise RuntimeError("PYTHONHASHSEED is not in force: the order of sets would change from build to build")
     sys.setrecursionlimit(execute.RECURSION_LIMIT)
     sys.unraisablehook = lambda *_: None
+    sys.stdout = None  # type: ignore[assignment]  # the standard library prints what it compiles, if asked to
     warnings.simplefilter("ignore")  # to print one, Python would look for files
     # To report a syntax error, Python opens the file, and that traps. It does not try with a name that no file can have.
     rewrite.FILENAME = execute.FILENAME = rewrite.FILENAME + "\ud800"  # type: ignore[attr-defined]
