@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from vispro_gym.interpreter.batch import Batch, Seat
-from vispro_gym.interpreter.guest import guards, library, meter, runtime
+from vispro_gym.interpreter.guest import library, meter, methods, runtime
 from vispro_gym.interpreter.guest.language import ATTRIBUTES, BUILTINS, MODULES
 from vispro_gym.interpreter.process import WorkerDied
 from vispro_gym.interpreter.types import RECORD, Limits, Program
@@ -58,7 +58,7 @@ def read(value: Any, name: str) -> Any:
     """`value.name` as a program reads it."""
     if name == "__class__":
         return library.BUILTINS["_type_"](value)
-    return guards.method(value, name) if name in guards.METHODS else getattr(value, name)
+    return methods.method(value, name) if name in methods.METHODS else getattr(value, name)
 
 
 def reachable(roots: dict[str, Any]) -> dict[str, Any]:

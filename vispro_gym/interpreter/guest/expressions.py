@@ -13,9 +13,9 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from vispro_gym.interpreter.guest.guards import METHODS
 from vispro_gym.interpreter.guest.language import ATTRIBUTES, WITHHELD
 from vispro_gym.interpreter.guest.meter import MAX_BITS
+from vispro_gym.interpreter.guest.methods import METHODS
 
 _PLAIN_ATTRIBUTES = ATTRIBUTES - METHODS.keys()
 _CONSTANTS = frozenset({str, int, float, bool, type(None), type(...)})

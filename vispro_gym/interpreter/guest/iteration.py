@@ -12,7 +12,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from vispro_gym.interpreter.guest import guards, meter
+from vispro_gym.interpreter.guest import guards, meter, methods
 from vispro_gym.interpreter.guest.meter import ITEMS_PER_STEP, items, sized, too_big
 
 MAX_NESTED_REPEATS = 100
@@ -70,7 +70,7 @@ def _passed_on(iterable: Iterable[Any]) -> Iterator[Any]:
 def map_(function: Any, /, *iterables: Iterable[Any]) -> Iterator[Any]:
     """`map`."""
     if function is str:
-        function = guards.plain_str
+        function = methods.plain_str
     elif function is int and len(iterables) > 1:
         function = guards.int_of_base
     for iterable in iterables:

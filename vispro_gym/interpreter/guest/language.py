@@ -2,7 +2,8 @@
 
 Programs only ever hold values of a closed set of types: plain values, functions of their own, patches, and what the
 modules here hand out. So an allow-list of attribute *names* is enough, and no attribute access needs a check while a
-program runs. What can blow up (a string repeated a billion times) is guarded in `vispro_gym.interpreter.guest.guards`.
+program runs. What can blow up (a string repeated a billion times) is guarded in `guards`, `methods`,
+`iteration` and `library`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import types
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from vispro_gym.interpreter.guest import guards, iteration, library
+from vispro_gym.interpreter.guest import guards, iteration, library, methods
 from vispro_gym.interpreter.guest.numeric import ARRAY_ATTRIBUTES, LINALG, NUMPY, NUMPY_NAMES
 from vispro_gym.programs.api import API
 
@@ -69,7 +70,7 @@ def _module(name: str, names: dict[str, Any]) -> types.SimpleNamespace:
     """A module for programs. Its type bears the module's name, for messages."""
 
     def missing(self: object, attribute: str) -> NoReturn:
-        guards.missing(self, attribute)
+        methods.missing(self, attribute)
 
     members = {"__getattr__": missing, "__repr__": lambda self: f"<module {name}>"}
     kind: type[types.SimpleNamespace] = type(name, (types.SimpleNamespace,), members)
@@ -167,18 +168,18 @@ def _import(name: str, namespace: Any = None, local: Any = None, fromlist: Any =
 def _getattr(value: object, name: str, /, *default: object) -> object:
     if type(name) is not str:
         raise TypeError(f"attribute name must be string, not '{type(name).__name__}'")
-    if name in guards.METHODS and name in ATTRIBUTES:
-        return guards.method(value, name) if not default or hasattr(value, name) else default[0]
+    if name in methods.METHODS and name in ATTRIBUTES:
+        return methods.method(value, name) if not default or hasattr(value, name) else default[0]
     if name not in ATTRIBUTES:
         if default:
             return default[0]
         if name.startswith("_") or name in WITHHELD:
             raise AttributeError(f"attribute {name!r} is not available to programs")
-        guards.missing(value, name)
+        methods.missing(value, name)
     return getattr(value, name, *default)
 
 
-guards.attribute = _getattr
+methods.attribute = _getattr
 
 
 def _hasattr(value: object, name: str, /) -> bool:

@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from vispro_gym.interpreter.guest import guards, iteration, meter
+from vispro_gym.interpreter.guest import guards, iteration, meter, methods
 from vispro_gym.interpreter.guest.guards import mul
 from vispro_gym.interpreter.guest.meter import MAX_RANGE, bits, characters, sized, text, too_big
 
@@ -84,7 +84,7 @@ def name_of(value: Any) -> str:
 
 
 def _format(value: Any, format_spec: str = "", /) -> str:
-    result = format(text(value), guards.spec(format_spec) if isinstance(format_spec, str) else format_spec)
+    result = format(text(value), methods.spec(format_spec) if isinstance(format_spec, str) else format_spec)
     characters(len(result))
     return result
 
@@ -175,12 +175,12 @@ def re_split(pattern: Any, string: Any, maxsplit: Any = 0, flags: Any = 0) -> An
 
 def re_sub(pattern: Any, repl: Any, string: Any, count: Any = 0, flags: Any = 0) -> Any:
     """`re.sub`."""
-    return re_compile(pattern, flags).sub(guards.substitution(repl, string), string, count)
+    return re_compile(pattern, flags).sub(methods.substitution(repl, string), string, count)
 
 
 def re_subn(pattern: Any, repl: Any, string: Any, count: Any = 0, flags: Any = 0) -> Any:
     """`re.subn`."""
-    return re_compile(pattern, flags).subn(guards.substitution(repl, string), string, count)
+    return re_compile(pattern, flags).subn(methods.substitution(repl, string), string, count)
 
 
 RE: dict[str, Callable[..., Any]] = {
@@ -288,12 +288,12 @@ BUILTINS: dict[str, Any] = {name: getattr(builtins, name) for name in _AS_THEY_A
     "_grow_": meter.grow,
     "_text_": text,
     "_lazy_": iteration.lazy,
-    "_spec_": guards.spec,
+    "_spec_": methods.spec,
     "_name_": name_of,
     "_type_": _type,
-    "_method_": guards.method,
-    "_missing_": guards.missing,
-    **{f"_{name}_": function for name, function in guards.METHODS.items()},
+    "_method_": methods.method,
+    "_missing_": methods.missing,
+    **{f"_{name}_": function for name, function in methods.METHODS.items()},
 }
 """What programs find without importing it, and the names that only the instrumentation can write."""
 
