@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -209,6 +210,23 @@ def test_many_programs_that_harm_their_process_end_soon() -> None:
     interpreter.close()
     assert [e.status for e in executions[::32]] == ["timeout"] * 8
     assert {(e.status, e.answer) for i, e in enumerate(executions) if i % 32 > 1} == {("answered", 2)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the size of a process from /proc")
+def test_programs_whose_time_is_up_between_calls_leave_no_memory_behind() -> None:
+    holder = program(
+        "import re", "keep = [list(range(90_000)) for i in range(12)]",
+        "for i in range(60):", "    re.match('(a+)+$', 'a' * 18 + 'b')", "    image.find('x')", "return 1",
+    )  # fmt: skip
+    interpreter = Interpreter(Limits(seconds=0.2), workers=1)
+    sizes = []
+    for _ in range(6):
+        executions = interpreter.run_batch([holder, program("return 1")], handler)
+        assert [e.status for e in executions] == ["timeout", "answered"]
+        status = Path(f"/proc/{interpreter._workers[0]._process.pid}/status").read_text()
+        sizes.append(int(status.split("VmRSS:")[1].split()[0]) >> 10)
+    interpreter.close()
+    assert sizes[-1] - sizes[0] < 80, sizes  # each holds 40 MiB
 
 
 CHEATS = {
