@@ -21,6 +21,7 @@ from tests.interpreter.attacks import (
     memory,
     process,
     reported,
+    reported_limits,
     results,
     state,
 )
@@ -29,7 +30,8 @@ from tests.interpreter.attacks.base import Attack, escaped
 CORPUS: tuple[Attack, ...] = tuple(
     attack
     for module in (
-        introspection, frames, constructs, imports, memory, growth, loops, depth, endings, process, reported, results, state
+        introspection, frames, constructs, imports, memory, growth, loops, depth, endings, process, reported,
+        reported_limits, results, state
     )
     for attack in module.ATTACKS
 )  # fmt: skip
