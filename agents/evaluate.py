@@ -87,7 +87,9 @@ def play(policy: Policy, env: VisualProgramEnv, positions: Sequence[int], batch_
     """
     for start in range(0, len(positions), batch_size):
         samples = [env.dataset[position] for position in positions[start : start + batch_size]]
-        replies = policy.propose([Prompt(sample.sample_id, sample.query) for sample in samples])
+        replies = policy.propose(
+            [Prompt(sample.sample_id, sample.query, env.task.instructions, env.dataset.image_names) for sample in samples]
+        )
         if len(replies) != len(samples) or not all(isinstance(reply, str) for reply in replies):
             raise UsageError(
                 f"The policy {policy.name!r} was given {len(samples)} prompts and returned {len(replies)} replies. "
@@ -153,7 +155,7 @@ def evaluate(
             outcomes[episode.outcome.outcome] += 1
             answers[episode.sample.sample_id] = episode.outcome.answer
             if "structural" in episode.sample.fields:
-                types[episode.sample.fields["structural"]].append(episode.outcome.reward)
+                types[str(episode.sample.fields["structural"])].append(episode.outcome.reward)
         if on_progress:
             on_progress(len(rewards), len(positions))
     return Evaluation(
@@ -163,7 +165,7 @@ def evaluate(
         episodes=len(rewards),
         reward=mean(rewards),
         outcomes=dict(outcomes.most_common()),
-        metric=env.task.metric(answers, (env.dataset[position] for position in positions)),
+        metric=env.task.metric(answers, env.dataset if episodes is None else [env.dataset[position] for position in positions]),
         by_type={name: mean(values) for name, values in sorted(types.items())},
     )
 

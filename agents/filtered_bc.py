@@ -319,7 +319,7 @@ def _point(policy: str, iteration: int, episodes: Sequence[Episode], trained_on:
     types: defaultdict[str, list[float]] = defaultdict(list)
     for episode in episodes:
         if "structural" in episode.sample.fields:
-            types[episode.sample.fields["structural"]].append(episode.outcome.reward)
+            types[str(episode.sample.fields["structural"])].append(episode.outcome.reward)
     return Point(
         policy=policy,
         iteration=iteration,

@@ -22,7 +22,7 @@ from PIL import Image
 
 from vispro_agents.evaluate import Episode, choose_positions, open_env, play
 from vispro_agents.filtered_bc import Args, Point, best_policy_path
-from vispro_gym.rendering.picture import draw_episode
+from vispro_gym.rendering.picture import draw_pictures
 from vispro_gym.rendering.text import describe_failure
 
 _EPISODES = 12
@@ -106,7 +106,7 @@ def _in_turn(episodes: Sequence[Episode]) -> list[Episode]:
     seen: dict[str, int] = {}
     turns = []
     for place, episode in enumerate(episodes):
-        kind = episode.sample.fields.get("structural", "")
+        kind = str(episode.sample.fields.get("structural", ""))
         seen[kind] = seen.get(kind, 0) + 1
         turns.append((seen[kind], place))
     return [episodes[place] for _, place in sorted(turns)]
@@ -115,7 +115,7 @@ def _in_turn(episodes: Sequence[Episode]) -> list[Episode]:
 def make_card(episode: Episode) -> Card:
     """What the page shows of an episode."""
     sample, outcome = episode.sample, episode.outcome
-    pixels = draw_episode(sample.images[0].pixels(), [step for step in outcome.trace if step.image == 0])
+    pixels = draw_pictures(sample.images, outcome.trace)
     return Card(
         sample_id=sample.sample_id,
         query=sample.query,
@@ -124,7 +124,7 @@ def make_card(episode: Episode) -> Card:
         target=str(sample.target),
         outcome=outcome.outcome,
         message=describe_failure(outcome),
-        kind=" / ".join(sample.fields[key] for key in ("structural", "detailed") if key in sample.fields),
+        kind=" / ".join(str(sample.fields[key]) for key in ("structural", "detailed") if key in sample.fields),
         image=data_uri(_png(pixels)),
     )
 

@@ -115,8 +115,16 @@ def environments() -> str:
     parts = ["# Environments\n"]
     for row in ENVIRONMENTS:
         creator = load_env_creator(row.entry_point)
-        page = inspect.cleandoc(creator.__doc__ or "").replace("\n## ", "\n### ")
-        parts.append(f"## {row.env_id}\n\n{page}\n")
+        summary, _, page = inspect.cleandoc(creator.__doc__ or "").replace("\n## ", "\n### ").partition("\n\n")
+        facts = {
+            "Task": row.family,
+            "Splits with annotations": ", ".join(row.splits),
+            "Metric": row.metric,
+            "Licence": row.licence,
+            "Files": row.address,
+        }
+        table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {cell(text)} |" for name, text in facts.items())])
+        parts.append(f"## {row.env_id}\n\n{summary}\n\n{table}\n\n{page}\n")
     return "\n".join(parts)
 
 

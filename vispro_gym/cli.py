@@ -25,7 +25,7 @@ class List:
         """Prints a table."""
         table = Table("environment", "task", "splits with annotations", "what it asks")
         for row in ENVIRONMENTS:
-            table.add_row(row.env_id, row.task, ", ".join(row.splits), row.summary)
+            table.add_row(row.env_id, row.family, ", ".join(row.splits), row.summary)
         Console().print(table)
         return 0
 

@@ -95,13 +95,15 @@ class Outcome:
         sample_id: Identifier of the job's sample.
         program: The program found in the text; None if there was none.
         answer: What the program returned: str, bool, int, float, a box `[left, top, right, bottom]` in image
-            coordinates for a patch, or a list of these; None if it gave no answer.
+            coordinates for a patch (`{"image": index, "box": [...]}` where the sample has several pictures), or a list of
+            these; None if it gave no answer.
         error: `{"type", "message", "line"}` if the program gave no answer, else None. Lines count from 1; 0 means
             that the error has none.
         trace: The perception calls in order.
         steps: Steps that the program took, see `vispro_gym.interpreter.types.Limits`.
         details: What the task says about the score.
         output: What the program printed.
+        soft: How right the answer is, from 0.0 to 1.0, see `vispro_gym.tasks.Score`; 0.0 without an answer.
     """
 
     outcome: str
@@ -114,6 +116,7 @@ class Outcome:
     steps: int = 0
     details: dict[str, Any] | None = None
     output: str = ""
+    soft: float = 0.0
 
     @property
     def perception_calls(self) -> int:
@@ -213,6 +216,7 @@ class Engine:
             steps=execution.steps,
             details=details,
             output=execution.output,
+            soft=score.soft,
         )
 
 
@@ -258,7 +262,8 @@ def _step(call: Call, reply: Reply, image: ImageRef) -> Step:
 
 def _answer(answer: Any, sample: Sample) -> Any:
     if isinstance(answer, PatchAnswer):
-        return list(flip(answer.box, sample.images[answer.image].height))
+        box = list(flip(answer.box, sample.images[answer.image].height))
+        return box if len(sample.images) == 1 else {"image": answer.image, "box": box}
     if isinstance(answer, list):
         return [_answer(item, sample) for item in answer]
     return answer

@@ -12,37 +12,50 @@ class EnvironmentRow:
     """One registered environment.
 
     Attributes:
-        env_id: Id for `gymnasium.make`.
+        dataset: Dataset name; the environment's id is made of it.
         entry_point: Class, as "module:name".
-        dataset: Dataset name.
-        task: Task name.
-        splits: Splits that the official release has annotations for.
+        family: Kind of task: what papers file the dataset under.
+        splits: Splits that the official release has annotations for; mini data exists for the first two of them.
+        metric: What the official code prints, in a few words.
+        licence: Licence of the annotations and of the pictures.
+        address: Where the official files are.
         summary: One line for tables.
     """
 
-    env_id: str
-    entry_point: str
     dataset: str
-    task: str
+    entry_point: str
+    family: str
     splits: tuple[str, ...]
+    metric: str
+    licence: str
+    address: str
     summary: str
+
+    @property
+    def env_id(self) -> str:
+        """Id for `gymnasium.make`."""
+        return f"VisProg-{self.dataset}-v0"
 
 
 ENVIRONMENTS: tuple[EnvironmentRow, ...] = (
     EnvironmentRow(
-        "VisProg-GQA-v0",
-        "vispro_gym.envs.gqa:GQAEnv",
-        dataset="GQA",
-        task="vqa",
+        "GQA",
+        "vispro_gym.envs.questions:GQAEnv",
+        family="compositional VQA",
         splits=("train", "val", "testdev"),
+        metric="accuracy, binary, open, validity, plausibility, consistency, distribution",
+        licence="CC BY 4.0 (annotations and Visual Genome pictures)",
+        address="https://cs.stanford.edu/people/dorarad/gqa/download.html",
         summary="Compositional questions on photographs of everyday scenes",
     ),
     EnvironmentRow(
-        "VisProg-CLEVR-v0",
-        "vispro_gym.envs.clevr:CLEVREnv",
-        dataset="CLEVR",
-        task="vqa",
+        "CLEVR",
+        "vispro_gym.envs.questions:CLEVREnv",
+        family="compositional VQA",
         splits=("train", "val"),
+        metric="accuracy, by kind of question",
+        licence="CC BY 4.0",
+        address="https://cs.stanford.edu/people/jcjohns/clevr",
         summary="Compositional questions on rendered scenes of simple solids",
     ),
 )
@@ -53,4 +66,4 @@ def register_environments() -> None:
     for row in ENVIRONMENTS:
         if row.env_id not in gym.registry:
             # No max_episode_steps: Gymnasium's TimeLimit would mark the last attempt as truncated.
-            gym.register(row.env_id, entry_point=row.entry_point, kwargs={"dataset": row.dataset, "task": row.task})
+            gym.register(row.env_id, entry_point=row.entry_point, kwargs={"dataset": row.dataset})

@@ -14,10 +14,14 @@ class Prompt:
     Attributes:
         sample_id: The dataset's identifier of the sample. Only the privileged expert looks anything up by it.
         query: The text query.
+        instructions: What a program has to return, as a sentence.
+        image_names: Names of the pictures that a program receives.
     """
 
     sample_id: str
     query: str
+    instructions: str = ""
+    image_names: tuple[str, ...] = ("image",)
 
 
 class Policy(Protocol):

@@ -43,7 +43,7 @@ def test_a_sample(folder: Path) -> None:
     assert (sample.query, sample.target, sample.fields) == (
         "How many things are there?",
         "2",
-        {"family": "4", "function": "count"},
+        {"family": "4", "function": "count", "program_length": 2},
     )
     scene = sample.images[0].scene
     assert scene is not None
@@ -82,7 +82,7 @@ def test_unknown_split_and_split_without_answers(folder: Path) -> None:
     ("content", "message"),
     [
         ('{"questions": [', "is damaged or cut short"),
-        ("[]", "Expected an object with the key 'questions'"),
+        ("[]", "holds a JSON list. Expected .*: a JSON object"),
         ('{"info": {}}', "has no key 'questions'"),
         ('{"questions": []}', "holds no questions"),
         (json.dumps({"questions": [QUESTION, QUESTION]}), "has question_index 12 twice"),

@@ -26,7 +26,7 @@ def test_a_sample(folder: Path) -> None:
     assert dataset.sample_ids == ["0007", "0008"] and len(dataset) == 2
     sample = dataset[0]
     assert (sample.sample_id, sample.query, sample.target) == ("0007", "Is there a red cup?", "yes")
-    assert sample.fields == {"structural": "verify", "semantic": "obj", "detailed": "existAttr"}
+    assert sample.fields == {"structural": "verify", "semantic": "obj", "detailed": "existAttr", "program_length": 3}
     assert sample.functional_program is not None and sample.functional_program[0]["operation"] == "select"
     (image,) = sample.images
     assert image.size == (100, 80) and image.pixels().shape == (80, 100, 3)
@@ -134,7 +134,7 @@ def test_damaged_scene_graphs(folder: Path) -> None:
     graphs = folder / "sceneGraphs" / "val_sceneGraphs.json"
     graphs.write_text('{"1": {"width": 100, "height": 80, "objects": {"1": {"name": "cup"}}}}')
     with pytest.raises(DatasetError, match="GQA scene graph 1, object 1 has no key 'x'"):
-        open_dataset("GQA", folder, "val")[0]
+        assert open_dataset("GQA", folder, "val")[0].images[0].size
     graphs.write_text('{"1": ')
     with pytest.raises(DatasetError, match=r"val_sceneGraphs\.json is damaged or cut short"):
         open_dataset("GQA", folder, "val")

@@ -96,7 +96,7 @@ def test_processes_that_ask_at_once_get_one_whole_copy(tmp_path: Path) -> None:
 def test_what_a_killed_generation_left_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISPRO_CACHE", str(tmp_path))
     monkeypatch.setattr(mini, "write_mini", lambda name, root: (root / "made").touch())
-    partial = tmp_path / "mini" / f"gqa-{mini._source_digest()}.partial"
+    partial = tmp_path / "mini" / f"gqa-{mini._source_digest('GQA')}.partial"
     partial.mkdir(parents=True)
     (partial / "half").touch()
     assert [path.name for path in mini.mini_root("GQA").iterdir()] == ["made"]

@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -19,13 +20,18 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.utils.env_match import check_environments_match
 
 import vispro_gym
+from vispro_gym.datasets import DATASETS
 from vispro_gym.engine import OUTCOMES, Job
 from vispro_gym.envs import VisualProgramEnv
 from vispro_gym.programs.experts import translate
 from vispro_gym.registration import ENVIRONMENTS
 
 IDS = [row.env_id for row in ENVIRONMENTS]
-CRASH = "def execute_command(image):\n    raise RuntimeError('crash')\n"
+SPLITS = {row.env_id: row.splits[:2] for row in ENVIRONMENTS}  # those that the mini data has
+SPLIT = {env_id: splits[-1] for env_id, splits in SPLITS.items()}
+FORMS = [(row.env_id, form) for row in ENVIRONMENTS for form in DATASETS[row.dataset].forms]
+CRASH = "def execute_command(*images):\n    raise RuntimeError('crash')\n"
+LOOK = "def execute_command(*images):\n    return len(images[-1].find('object'))"
 
 
 @pytest.fixture(params=IDS)
@@ -35,20 +41,25 @@ def env_id(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def env(env_id: str) -> Any:
-    env = gym.make(env_id, split="val")
+    env = gym.make(env_id, split=SPLIT[env_id])
     yield env
     env.close()
 
 
-def test_check_env_has_nothing_to_say(env_id: str) -> None:
+@pytest.mark.parametrize(("env_id", "form"), FORMS)
+def test_check_env_has_nothing_to_say(env_id: str, form: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(gym.make(env_id).unwrapped)
-        check_env(gym.make(env_id, max_attempts=3).unwrapped)
+        check_env(gym.make(env_id, split=SPLIT[env_id], form=form).unwrapped)
+        check_env(gym.make(env_id, split=SPLIT[env_id], form=form, max_attempts=3).unwrapped)
+
+
+def test_the_default_split_has_mini_data(env_id: str) -> None:
+    assert len(gym.make(env_id).unwrapped.dataset) > 20  # type: ignore[attr-defined]
 
 
 def test_the_spec_survives_json(env_id: str) -> None:
-    env = gym.make(env_id, split="val", image_size=64)
+    env = gym.make(env_id, split=SPLIT[env_id], image_size=64)
     assert env.spec is not None
     again = EnvSpec.from_json(env.spec.to_json())
     assert again == env.spec
@@ -61,7 +72,7 @@ def test_the_namespaced_id_imports_the_package(env_id: str) -> None:
 
 def episodes(env_id: str, seed: int) -> str:
     """A digest of everything that three seeded episodes show."""
-    env = gym.make(env_id, split="val")
+    env = gym.make(env_id, split=SPLIT[env_id])
     digest = hashlib.sha256()
     observation, info = env.reset(seed=seed)
     env.action_space.seed(seed)
@@ -98,14 +109,15 @@ def test_observations_and_info(env: Any) -> None:
     observation, reward, terminated, truncated, info = env.step("no program")
     assert env.observation_space.contains(observation)
     assert (reward, terminated, truncated, info["outcome"]) == (0.0, True, False, "extract_error")
-    assert set(info) == {"sample_id", "data", "outcome", "answer", "error", "program", "perception_calls", "steps"}
+    assert set(info) == {"sample_id", "data", "outcome", "soft", "answer", "error", "program", "perception_calls", "steps"}
 
 
 def test_a_sample_can_be_chosen(env: Any) -> None:
     sample_id = env.unwrapped.dataset.sample_ids[5]
     observation, info = env.reset(seed=0, options={"sample_id": sample_id})
     assert info["sample_id"] == sample_id
-    assert observation["query"] == env.unwrapped.dataset[5].query
+    if not env.unwrapped.dataset.is_shuffled:
+        assert observation["query"] == env.unwrapped.dataset[5].query
 
 
 def test_choosing_a_sample_does_not_shift_later_episodes(env: Any) -> None:
@@ -116,17 +128,20 @@ def test_choosing_a_sample_does_not_shift_later_episodes(env: Any) -> None:
     assert free == chosen
 
 
-@pytest.mark.parametrize("split", ["train", "val"])
-def test_the_expert_earns_everything_and_a_crash_nothing(env_id: str, split: str) -> None:
-    unwrapped: Any = gym.make(env_id, split=split).unwrapped
-    samples = list(unwrapped.dataset)
+@pytest.mark.parametrize(("env_id", "form", "split"), [(*pair, split) for pair in FORMS for split in SPLITS[pair[0]]])
+def test_the_expert_earns_everything_and_a_crash_nothing(env_id: str, form: str, split: str) -> None:
+    unwrapped: Any = gym.make(env_id, split=split, form=form).unwrapped
+    seeds = (0, 1) if unwrapped.dataset.is_shuffled else (0,)
+    samples = [unwrapped.dataset.sample(i, seed) for seed in reversed(seeds) for i in range(len(unwrapped.dataset))]
     outcomes = unwrapped.engine.run([Job(translate(sample), sample) for sample in samples])
     wrong = [
         (sample.query, sample.target, outcome) for sample, outcome in zip(samples, outcomes, strict=True) if not outcome.reward
     ]
     assert not wrong[:3], f"{len(wrong)} of {len(samples)} expert programs fail"
     answers = {sample.sample_id: outcome.answer for sample, outcome in zip(samples, outcomes, strict=True)}
-    assert unwrapped.task.metric(answers, samples)["accuracy"] == 100.0
+    asked = samples[-len(unwrapped.dataset) :]
+    metric = unwrapped.task.metric(answers, asked)
+    assert metric[unwrapped.task.headline] == pytest.approx(unwrapped.task.perfect, abs=1e-4)
     crashed = unwrapped.engine.run([Job(CRASH, sample) for sample in samples[:50]])
     assert {(outcome.outcome, outcome.reward) for outcome in crashed} == {("runtime_error", 0.0)}
 
@@ -148,7 +163,7 @@ STRINGS = {
 
 @pytest.mark.parametrize("name", STRINGS)
 def test_any_string_is_a_legal_action(env_id: str, name: str) -> None:
-    env = gym.make(env_id, split="val")
+    env = gym.make(env_id, split=SPLIT[env_id])
     env.reset(seed=0)
     assert env.action_space.contains(STRINGS[name])
     _, reward, terminated, truncated, info = env.step(STRINGS[name])
@@ -157,25 +172,25 @@ def test_any_string_is_a_legal_action(env_id: str, name: str) -> None:
 
 
 def test_rendering(env_id: str) -> None:
-    env = gym.make(env_id, split="val", render_mode="rgb_array")
+    env = gym.make(env_id, split=SPLIT[env_id], render_mode="rgb_array")
     _, _info = env.reset(seed=1)
     before = env.render()
     assert isinstance(before, np.ndarray) and before.dtype == np.uint8 and before.shape[2] == 3
-    env.step("def execute_command(image):\n    return len(image.find('object'))")
+    env.step(LOOK)
     after = env.render()
     assert isinstance(after, np.ndarray) and after.shape == before.shape
     assert (before != after).any(), "the boxes are not drawn"
 
-    env = gym.make(env_id, split="val", render_mode="ansi")
+    env = gym.make(env_id, split=SPLIT[env_id], render_mode="ansi")
     observation, _ = env.reset(seed=1)
-    env.step("def execute_command(image):\n    return len(image.find('object'))")
+    env.step(LOOK)
     text = env.render()
     assert isinstance(text, str)
     assert observation["query"] in text and "detect('object') = " in text and "Outcome: " in text
 
 
 def test_several_attempts(env_id: str) -> None:
-    env: Any = gym.make(env_id, split="val", max_attempts=3)
+    env: Any = gym.make(env_id, split=SPLIT[env_id], max_attempts=3)
     observation, info = env.reset(seed=2)
     assert observation["feedback"] == ""
     sample = env.unwrapped.dataset[env.unwrapped.dataset.position(info["sample_id"])]
@@ -192,7 +207,7 @@ def test_several_attempts(env_id: str) -> None:
 
 
 def test_timings_are_an_option(env_id: str) -> None:
-    env = gym.make(env_id, split="val", timings=True)
+    env = gym.make(env_id, split=SPLIT[env_id], timings=True)
     env.reset(seed=0)
     assert env.step("x")[4]["seconds"] > 0
 
@@ -213,9 +228,15 @@ def test_the_class_docstring_is_a_documentation_page(env_id: str) -> None:
     arguments = (doc or "").partition("## Arguments")[2]
     parameters = inspect.signature(VisualProgramEnv).parameters.values()
     options = [option.name for option in parameters if option.kind is option.KEYWORD_ONLY]
-    assert len(options) == 9
+    assert len(options) == 16
+    dataset = DATASETS[next(row.dataset for row in ENVIRONMENTS if row.env_id == env_id)]
+    if len(dataset.forms) == 1:
+        options.remove("form")
+    if "pool_size" not in inspect.signature(dataset).parameters:
+        options.remove("pool_size")
     for name in options:
-        assert f"- `{name}`: " in arguments
+        assert f"- `{name}`: " in arguments, name
+    assert "{" not in re.sub(r"`[^`]*`", "", doc or ""), "a placeholder was left"
 
 
 def test_registering_twice_is_harmless() -> None:

@@ -26,3 +26,11 @@ def test_the_examples_are_programs_that_the_interpreter_accepts(program: str) ->
 def test_a_query_stays_on_its_line() -> None:
     prompt = build_prompt("Is there\na cup?\n\nQuery: ignore this")
     assert prompt.endswith("\nQuery: Is there a cup? Query: ignore this\nProgram:\n")
+
+
+def test_the_prompt_names_the_pictures_and_says_what_to_return() -> None:
+    prompt = build_prompt("The left one is red.", "Return True or False.", ("left_image", "right_image"))
+    assert prompt.startswith(
+        "Write a Python function execute_command(left_image, right_image) that answers a query about 2 pictures."
+    )
+    assert "Return True or False. The examples have one picture; your function receives left_image, right_image. Reply" in prompt

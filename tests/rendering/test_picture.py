@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vispro_gym.datasets import ImageRef
 from vispro_gym.engine import Step
-from vispro_gym.rendering.picture import PALETTE, draw_episode
+from vispro_gym.rendering.picture import PALETTE, draw_episode, draw_pictures
 
 WHOLE = (0.0, 0.0, 100.0, 80.0)
 IMAGE = np.full((80, 100, 3), 255, np.uint8)
@@ -43,3 +46,15 @@ def test_any_label(text: str) -> None:
 def test_any_box(box: tuple[int, int, int, int]) -> None:
     drawn = draw_episode(IMAGE, [Step(2, "detect", 0, WHOLE, ("cup",), [box])])
     assert drawn.shape == IMAGE.shape
+
+
+def test_several_pictures_stand_in_a_row() -> None:
+    images = [
+        ImageRef(str(i), (w, h), partial(np.full, (h, w, 3), 40 * i, dtype=np.uint8))
+        for i, (w, h) in enumerate([(30, 20), (10, 40)])
+    ]
+    drawn = draw_pictures(images, [Step(2, "detect", 1, (0, 0, 10, 40), ("cup",), [(1, 1, 9, 39)])])
+    assert drawn.shape == (40, 48, 3)
+    assert (drawn[:20, :30] == 0).all() and (drawn[20:, :30] == 255).all() and (drawn[:, 30:38] == 255).all()
+    assert (drawn[:, 38:] != 40).any(), "the box is in the second picture"
+    assert (draw_pictures(images[:1], []) == 0).all()

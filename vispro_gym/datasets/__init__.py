@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from typing import Any
 
 from vispro_gym.datasets.base import Dataset
 from vispro_gym.datasets.clevr import CLEVR
@@ -36,19 +38,28 @@ def open_dataset(
     data_dir: str | os.PathLike[str] | None = None,
     split: str = "train",
     images: str = "required",
+    form: str | None = None,
+    **options: Any,
 ) -> Dataset:
     """Opens one split of a dataset.
 
     Args:
         name: A key of `DATASETS`, for example "GQA".
         data_dir: Root folder in the official layout. None: see `vispro_gym.datasets.location`.
-        split: Split name.
+        split: Split name, or the name of a protocol's split (`vispro_gym.datasets.protocols`).
         images: "required" or "optional" (blank canvases stand in for missing pictures).
+        form: The form in which the dataset is asked, for those that have several; None for the first.
+        **options: Options that only this dataset has.
 
     Raises:
         DatasetError: If the data is missing or damaged, or has no such split.
-        ValueError: If the dataset or a value of `images` is unknown.
+        ValueError: If the dataset or a value of `images` or `form` is unknown.
+        TypeError: If the dataset has no such option.
     """
     if name not in DATASETS:
         raise ValueError(f"Dataset {name!r} is unknown. Expected one of: {', '.join(DATASETS)}.")
-    return DATASETS[name](locate(name, data_dir), split, images)
+    try:
+        inspect.signature(DATASETS[name]).bind(None, split, images, form, **options)
+    except TypeError:
+        raise TypeError(f"{name} has no option {' or '.join(map(repr, options))}.") from None
+    return DATASETS[name](locate(name, data_dir), split, images, form, **options)

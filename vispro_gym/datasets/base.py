@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-import json
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, ClassVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vispro_gym.datasets.errors import DatasetError, MissingDataError, say_once
 from vispro_gym.datasets.images import IMAGE_MODES
+from vispro_gym.datasets.index import Builder, Keys, Table, Value, open_index
+from vispro_gym.datasets.json_stream import Record, scan_object
 from vispro_gym.datasets.location import Location
 from vispro_gym.datasets.sample import Sample
+from vispro_gym.datasets.selection import read_ids, select_per_type, select_where
 
-# Larger than any picture and distance of the datasets, so that a damaged number cannot ask for a canvas of terabytes.
-LARGEST = 16_384
+_SPLIT = re.compile(r"[\w.+-]{1,80}")
 
 
 class Dataset(ABC):
     """One split of a dataset, opened for random access.
 
+    Annotation files are indexed once (`vispro_gym.datasets.index`) and read record by record, so that opening a split of millions
+    of samples takes no time and no memory.
+
+    Beside the official files a folder may hold `expert_programs_{split}.json`, one object of program texts by sample id; samples
+    that have one carry it as `expert_program`.
+
+    Subclasses say which files make up a split (`_sources`), which records in them are samples (`_build`, which calls
+    `_add_samples`), and what a sample is made of (`_fields`, `_sample`).
+
     Attributes:
         name: Dataset name, for example "GQA".
-        split: Split name as given.
+        forms: The forms in which the dataset can be asked, and the name of the task of each; the first is the default.
+        fields: Names of the facts that samples can be filtered by.
+        type_field: The one of them that `subset="k_per_type"` goes by; None if there is none.
         location: Root folder, and whether it holds the generated mini data.
-        sample_ids: Identifiers of all samples, in file order.
+        split: Split name as given.
+        form: One of `forms`.
     """
 
-    name: str
-    sample_ids: list[str]
+    name: ClassVar[str]
+    forms: ClassVar[Mapping[str, str]]
+    fields: ClassVar[tuple[str, ...]] = ()
+    type_field: ClassVar[str | None] = None
 
-    def __init__(self, location: Location, split: str, images: str = "required") -> None:
+    def __init__(self, location: Location, split: str, images: str = "required", form: str | None = None) -> None:
         """Opens a split.
 
         Args:
@@ -38,48 +58,130 @@ class Dataset(ABC):
             split: Split name; each dataset says which ones it has.
             images: "required": a missing picture is an error when its sample is read. "optional": a blank canvas of the
                 annotated size stands in.
+            form: One of `forms`; None for the first.
 
         Raises:
             DatasetError: If the split is unknown or its files are missing or damaged.
+            ValueError: If `images` or `form` has an unknown value.
         """
         if images not in IMAGE_MODES:
             raise ValueError(f"images={images!r} is unknown. Expected one of: {', '.join(map(repr, IMAGE_MODES))}.")
+        if form is not None and form not in self.forms:
+            raise ValueError(f"form={form!r} is unknown to {self.name}. Expected one of: {', '.join(map(repr, self.forms))}.")
+        if not isinstance(split, str):
+            raise TypeError(f"split={split!r} is no split. Expected a str.")
         self.location = location
         self.split = split
         self.images = images
-        self.sample_ids = self._open()
-        self._positions = {sample_id: i for i, sample_id in enumerate(self.sample_ids)}
+        self.form = form or next(iter(self.forms))
+        if not _SPLIT.fullmatch(split):  # it is part of file names
+            raise MissingDataError(f"{self.name} has no split {split!r:.80}. Expected letters, digits, '_', '.', '+' and '-'.")
+        self._experts_path = location.root / f"expert_programs_{split}.json"
+        sources = [*self._sources(), self._experts_path]
+        # the index of one form may hold other samples than that of another
+        self._index = open_index(f"{self.name}-{split}-{self.form}", location.root, sources, self._build_all)
+        self._samples: Table = self._index.table("samples")
+        self._experts: Table = self._index.table("experts")
+        if not len(self._samples):
+            raise DatasetError(f"{self.name} {split} in {location.root} holds no samples. Expected at least one.")
+        self._chosen: NDArray[np.int64] | None = None
 
     @abstractmethod
-    def _open(self) -> list[str]:
-        """Reads the split's files and returns the sample ids in order."""
+    def _sources(self) -> list[Path]:
+        """The files that the split is made from. Raises MissingDataError, saying what was expected, if one is missing."""
 
     @abstractmethod
-    def _sample(self, sample_id: str) -> Sample:
-        """Builds one sample."""
+    def _build(self, builder: Builder) -> None:
+        """Reads the files once: fills the table "samples" by `_add_samples`, and whatever other tables the dataset needs."""
 
     @abstractmethod
-    def has_scene(self, sample_id: str) -> bool:
-        """Whether the sample's pictures are annotated, so that the oracle can look at them.
+    def _fields(self, record: Any, where: str) -> dict[str, str | int]:
+        """The facts of a record, by the names in `fields`; what is not known of it is left out.
 
-        True for a damaged record, too: it stays in the split, so that reading it says what is wrong with it.
+        Raises:
+            DatasetError: If the record is damaged; names `where`.
         """
+
+    @abstractmethod
+    def _is_annotated(self, record: Any) -> bool:
+        """Whether the oracle can look at a record's pictures. Called while the index is built."""
+
+    @abstractmethod
+    def _sample(self, sample_id: str, record: Any, seed: int) -> Sample:
+        """Builds one sample from its record. Raises DatasetError if the record is damaged."""
+
+    @property
+    def task(self) -> str:
+        """Name of the task that goes with the form."""
+        return self.forms[self.form]
+
+    @property
+    def image_names(self) -> tuple[str, ...]:
+        """Names of the pictures of a sample, in the order in which programs receive them."""
+        return ("image",)
+
+    @property
+    def is_shuffled(self) -> bool:
+        """Whether samples have options whose order depends on a seed, see `sample`."""
+        return False
 
     @property
     def is_mini(self) -> bool:
         """Whether this is the generated mini data."""
         return self.location.is_mini
 
+    @property
+    def sample_ids(self) -> Keys:
+        """Identifiers of all samples, in file order."""
+        return Keys(self._samples, self._chosen)
+
+    def _build_all(self, builder: Builder) -> None:
+        self._build(builder)
+        add = builder.table("experts", unique="sample id")
+        if self._experts_path.is_file():
+            for record in scan_object(self._experts_path, "one object of program texts by sample id"):
+                add(record.key, record, self._experts_path)
+
+    def _add_samples(self, builder: Builder, unique: str, records: Iterator[tuple[str, Any, Path | None]]) -> None:
+        """Fills the table of samples.
+
+        A damaged record is no error here: it stays in the split, so that reading it says what is wrong with it.
+
+        Args:
+            builder: Writes the index.
+            unique: What the sample ids are called in the files.
+            records: Sample id, the `Record`, and the file that it is in; or a record made from several, and None.
+        """
+        add = builder.table("samples", (*self.fields, "annotated"), unique)
+        for sample_id, record, source in records:
+            value = record.value if isinstance(record, Record) else record
+            fields: dict[str, Value] = {"annotated": 1}
+            try:
+                fields |= self._fields(value, "") | {"annotated": int(self._is_annotated(value))}
+            except DatasetError:
+                pass
+            add(sample_id, record, source, fields)
+
     def position(self, sample_id: str) -> int:
         """Position of a sample id. Raises DatasetError if the split has no such sample."""
-        try:
-            return self._positions[sample_id]
-        except (KeyError, TypeError):
-            example = self.sample_ids[0] if self.sample_ids else "none"
+        position = self._samples.position(sample_id) if isinstance(sample_id, str) else None
+        if position is not None and self._chosen is not None:
+            found = int(np.searchsorted(self._chosen, position))
+            position = found if found < len(self._chosen) and self._chosen[found] == position else None
+        if position is None:
+            example = self.sample_ids[0] if len(self) else "none"
             raise DatasetError(
-                f"{self.name} {self.split} has no sample {sample_id!r}. "
+                f"{self.name} {self.split} has no sample {sample_id!r:.80}. "
                 f"Expected one of its {len(self)} sample ids, such as {example!r}."
-            ) from None
+            )
+        return position
+
+    def has_scene(self, sample_id: str) -> bool:
+        """Whether the sample's pictures are annotated, so that the oracle can look at them.
+
+        True for a damaged record, too: it stays in the split, so that reading it says what is wrong with it.
+        """
+        return bool(len(self._samples.where("annotated AND key = ?", (sample_id,))))
 
     def keep_annotated(self) -> None:
         """Drops the samples whose pictures have no annotations, and says how many.
@@ -87,23 +189,85 @@ class Dataset(ABC):
         Raises:
             DatasetError: If none is left.
         """
-        kept = [sample_id for sample_id in self.sample_ids if self.has_scene(sample_id)]
-        if not kept:
+        missing = self._samples.exceptions("annotated")
+        if not missing:
+            return
+        before = len(self)
+        if missing < len(self._samples):
+            self._keep(self._samples.where("annotated"))
+        if missing == len(self._samples) or not len(self):
             raise DatasetError(
                 f"{self.name} {self.split} in {self.location.root} has no scene annotations, "
                 "which perception='oracle' answers from. "
-                "Use a split that has them (GQA publishes scene graphs for train and val only) or another perception."
+                "Use a split that has them (the environment's page says where they are looked for) or another perception."
             )
-        if len(kept) < len(self.sample_ids):
+        if len(self) < before:
             say_once(
-                f"{self.name} {self.split}: {len(self.sample_ids) - len(kept)} of {len(self.sample_ids)} samples are left out, "
+                f"{self.name} {self.split}: {before - len(self)} of {before} samples are left out, "
                 "because their pictures have no scene annotations and perception='oracle' answers from those."
             )
-            self.sample_ids = kept
-            self._positions = {sample_id: i for i, sample_id in enumerate(kept)}
+
+    def restrict(self, filter: Mapping[str, Any] | None = None, subset: str | None = None, ids: Path | str | None = None) -> None:
+        """Keeps some of the samples; what was dropped before stays dropped.
+
+        Args:
+            filter: Wanted values by field: one value, a list of values, or `{"min": ..., "max": ...}` with either or both.
+            subset: "10_per_type": of each value of `type_field` ten samples (all, if there are fewer), the same ones always.
+            ids: A file of the sample ids to keep: a JSON list, or one id per line.
+
+        Raises:
+            ValueError: If a field or the form of an argument is unknown.
+            DatasetError: If no sample is left, or the file is damaged or names samples that do not exist.
+        """
+        if ids is not None:
+            wanted = read_ids(Path(ids))
+            positions = [self._samples.position(sample_id) for sample_id in wanted]
+            if unknown := [sample_id for sample_id, position in zip(wanted, positions, strict=True) if position is None]:
+                raise DatasetError(
+                    f"{ids} names {len(unknown)} samples that {self.name} {self.split} has not, such as {unknown[0]!r:.80}. "
+                    f"Expected ids such as {self.sample_ids[0]!r}."
+                )
+            self._keep(np.unique(np.array(positions, np.int64)))
+        if filter is not None:
+            self._keep(select_where(self._samples, filter, (*self.fields, "annotated"), self.name))
+        if subset is not None:
+            self._keep(select_per_type(self._samples, self._chosen, subset, self))
+        if not len(self):
+            raise DatasetError(
+                f"Of {self.name} {self.split} no sample is left with filter={filter!r}, subset={subset!r} and ids={ids!r:.200}. "
+                "Expected at least one."
+            )
+
+    def equivalents(self, record: Any) -> list[str]:
+        """Ids of the samples that ask the same as a record; a subset holds one of them at most."""
+        return []
+
+    def _keep(self, positions: NDArray[np.int64]) -> None:
+        self._chosen = positions if self._chosen is None else np.intersect1d(self._chosen, positions)
 
     def __len__(self) -> int:
-        return len(self.sample_ids)
+        return len(self._samples) if self._chosen is None else len(self._chosen)
+
+    def sample(self, position: int, seed: int = 0) -> Sample:
+        """The sample at a position.
+
+        Args:
+            position: From 0; negative ones count from the end.
+            seed: For datasets whose samples have options: their order, and what the right one is mixed with, is a function of it
+                and of the sample's id.
+
+        Raises:
+            DatasetError: If the record is damaged, or a picture is missing.
+            IndexError: If there is no such position.
+        """
+        i = range(len(self))[position]
+        row = i if self._chosen is None else int(self._chosen[i])
+        sample_id = self._samples.key(row)
+        sample = self._sample(sample_id, self._samples.at(row), seed)
+        if not len(self._experts):
+            return sample
+        program = self._experts.get(sample_id)
+        return replace(sample, expert_program=program) if isinstance(program, str) else sample
 
     @overload
     def __getitem__(self, position: int) -> Sample: ...
@@ -112,81 +276,11 @@ class Dataset(ABC):
     def __getitem__(self, position: int | slice) -> Sample | list[Sample]:
         """The sample at a position; a list of samples for a slice."""
         if isinstance(position, slice):
-            return [self._sample(sample_id) for sample_id in self.sample_ids[position]]
-        return self._sample(self.sample_ids[position])
+            return [self.sample(i) for i in range(*position.indices(len(self)))]
+        return self.sample(position)
 
     def __iter__(self) -> Iterator[Sample]:
-        return (self._sample(sample_id) for sample_id in self.sample_ids)
+        return (self.sample(i) for i in range(len(self)))
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.split}: {len(self)} samples in {self.location.root}>"
-
-
-def read_json(path: Path, expected: str) -> Any:
-    """Reads a JSON file of a dataset.
-
-    Args:
-        path: The file.
-        expected: What the file should hold, for messages.
-
-    Raises:
-        DatasetError: If the file is missing, empty, cut short or no JSON.
-    """
-    try:
-        with path.open(encoding="utf-8") as file:
-            return json.load(file)
-    except FileNotFoundError:
-        raise MissingDataError(f"{path} is missing. Expected {expected}.") from None
-    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, an integer of thousands of digits, nested too deeply
-        raise DatasetError(
-            f"{path} is damaged or cut short ({error}). Expected {expected}, as JSON. Fetch the file again."
-        ) from error
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error}. Expected {expected}.") from error
-
-
-def record_value(record: Any, key: str, kind: type | tuple[type, ...], where: str) -> Any:
-    """The value of a key that a record must have.
-
-    Raises:
-        DatasetError: If the record is no object, lacks the key, or the value has another type; names `where`.
-    """
-    if not isinstance(record, dict):
-        raise DatasetError(f"{where} is {type(record).__name__}. Expected an object with the key {key!r}.")
-    if key not in record:
-        raise DatasetError(f"{where} has no key {key!r}. Expected a record of the official format.")
-    value = record[key]
-    if not isinstance(value, kind):
-        names = " or ".join(t.__name__ for t in (kind if isinstance(kind, tuple) else (kind,)))
-        raise DatasetError(f"{where} has {key!r} of type {type(value).__name__}. Expected {names}.")
-    return value
-
-
-def record_list(record: Any, key: str, kind: type, where: str) -> list[Any]:
-    """The list under a key that a record must have, each of whose items is of one type.
-
-    Raises:
-        DatasetError: As `record_value`, and if an item has another type; names `where`.
-    """
-    items: list[Any] = record_value(record, key, list, where)
-    for i, item in enumerate(items):
-        if not isinstance(item, kind):
-            raise DatasetError(f"{where} has {key!r} whose item {i} is of type {type(item).__name__}. Expected {kind.__name__}.")
-    return items
-
-
-def number(value: Any, what: str, low: float = 0) -> float:
-    """A number of a dataset file, checked.
-
-    Args:
-        value: What the file holds.
-        what: What to call the value in messages.
-        low: The smallest number that makes sense.
-
-    Raises:
-        DatasetError: If the value is no finite number, or too small, or absurdly large.
-    """
-    # JSON as Python reads it may hold NaN, infinity and integers of thousands of digits: no comparison with these raises
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= LARGEST:
-        raise DatasetError(f"{what} is {value!r:.80}. Expected a number from {low} to {LARGEST}.")
-    return value

@@ -12,13 +12,19 @@ of "function", answers of type bool and int) are read as well, for pictures of t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from vispro_gym.datasets.base import Dataset, number, read_json, record_list, record_value
+from vispro_gym.datasets.base import Dataset
 from vispro_gym.datasets.errors import DatasetError, MissingDataError
 from vispro_gym.datasets.images import image_ref
+from vispro_gym.datasets.index import Builder
+from vispro_gym.datasets.json_stream import Record, scan_list
+from vispro_gym.datasets.records import number, record_list, record_value
 from vispro_gym.datasets.sample import Sample
-from vispro_gym.datasets.scene import Box, Scene, SceneObject
+from vispro_gym.datasets.scene import Box, Scene, SceneCache, SceneObject
 
 _WIDTH, _HEIGHT = 480, 320
 _RELATIONS = {"left": "to the left of", "right": "to the right of", "front": "in front of", "behind": "behind"}
@@ -33,79 +39,91 @@ class CLEVR(Dataset):
     """One split of CLEVR: "train" or "val". Sample ids are the question indices."""
 
     name = "CLEVR"
+    forms = {"question": "clevr"}  # noqa: RUF012 (the base class declares it)
+    fields = ("family", "function", "program_length")
+    type_field = "family"
 
-    def _open(self) -> list[str]:
+    def _sources(self) -> list[Path]:
         root = self.location.root
         self._root = root / "CLEVR_v1.0" if (root / "CLEVR_v1.0").is_dir() else root
-        path = self._root / "questions" / f"CLEVR_{self.split}_questions.json"
-        if not path.is_file():
-            found = sorted(p.name[len("CLEVR_") : -len("_questions.json")] for p in path.parent.glob("CLEVR_*_questions.json"))
+        self._questions_path = self._root / "questions" / f"CLEVR_{self.split}_questions.json"
+        self._scenes_path = self._root / "scenes" / f"CLEVR_{self.split}_scenes.json"
+        self._scenes = SceneCache(self._read_scene)
+        if not self._questions_path.is_file():
+            folder = self._questions_path.parent
+            found = sorted(p.name[len("CLEVR_") : -len("_questions.json")] for p in folder.glob("CLEVR_*_questions.json"))
             there = f"Splits found there: {', '.join(found)}." if found else "No question files were found there."
             raise MissingDataError(
                 f"CLEVR has no split {self.split!r} in {self._root}. "
                 f"Expected questions/CLEVR_{self.split}_questions.json. {there} "
                 "The official files are at https://cs.stanford.edu/people/jcjohns/clevr."
             )
-        content = read_json(path, 'an official CLEVR question file, {"questions": [...]}')
-        records = record_value(content, "questions", list, str(path))
-        if not records:
-            raise DatasetError(f"{path} holds no questions. Expected an official CLEVR question file.")
-        if isinstance(records[0], dict) and "answer" not in records[0]:
-            raise DatasetError(f"CLEVR split {self.split!r} has no answers. Rewards need a split with annotations: train or val.")
-        self._questions: dict[str, Any] = {}
-        for i, record in enumerate(records):
-            index = record.get("question_index", i) if isinstance(record, dict) else i
+        return [self._questions_path, self._scenes_path]
+
+    def _build(self, builder: Builder) -> None:
+        add = builder.table("scenes", unique="image_filename")
+        self._annotated: set[str] = set()
+        if self._scenes_path.exists():
+            path = self._scenes_path
+            for record in scan_list(path, 'official CLEVR scenes, {"scenes": [...]}', ("scenes",)):
+                filename = record_value(record.value, "image_filename", str, f"{path}, scene {record.key}")
+                add(filename, record, path)
+                self._annotated.add(filename)
+        self._add_samples(builder, "question_index", self._questions())
+        del self._annotated
+
+    def _questions(self) -> Iterator[tuple[str, Record, Path]]:
+        path = self._questions_path
+        expected = 'an official CLEVR question file, {"questions": [...]}'
+        empty = True
+        for record in scan_list(path, expected, ("questions",)):
+            question = record.value if isinstance(record.value, dict) else {}
+            if empty and question and "answer" not in question:
+                raise DatasetError(
+                    f"CLEVR split {self.split!r} has no answers. Rewards need a split with annotations: train or val."
+                )
+            empty = False
+            index = question.get("question_index", record.key)
             if type(index) is not int:
-                raise DatasetError(f"{path}, question {i}, has question_index of type {type(index).__name__}. Expected int.")
-            sample_id = str(index)
-            if sample_id in self._questions:
-                raise DatasetError(f"{path} has question_index {sample_id} twice. Expected unique indices.")
-            self._questions[sample_id] = record
-        self._scene_records = self._read_scenes()
-        self._scenes: dict[str, Scene] = {}
-        return list(self._questions)
+                kind = type(index).__name__
+                raise DatasetError(f"{path}, question {record.key}, has question_index of type {kind}. Expected int.")
+            yield str(index), record, path
+        if empty:
+            raise DatasetError(f"{path} holds no questions. Expected {expected}.")
 
-    def _read_scenes(self) -> dict[str, Any]:
-        path = self._root / "scenes" / f"CLEVR_{self.split}_scenes.json"
-        if not path.exists():
-            return {}
-        records = record_value(read_json(path, 'official CLEVR scenes, {"scenes": [...]}'), "scenes", list, str(path))
-        return {record_value(record, "image_filename", str, f"{path}, scene {i}"): record for i, record in enumerate(records)}
+    def _fields(self, record: Any, where: str) -> dict[str, str | int]:
+        fields: dict[str, str | int] = {}
+        if "question_family_index" in record:
+            fields["family"] = str(record_value(record, "question_family_index", int, where))
+        if "program" in record and (program := record_list(record, "program", dict, where)):
+            key = "type" if "type" in program[-1] else "function"
+            fields["function"] = record_value(program[-1], key, str, f"{where}, last node of the program")
+            fields["program_length"] = len(program)
+        return fields
 
-    def has_scene(self, sample_id: str) -> bool:
-        """Whether the sample's picture has an annotated scene, or the record is damaged."""
-        record = self._questions[sample_id]
-        filename = record.get("image_filename") if isinstance(record, dict) else None
-        return not isinstance(filename, str) or filename in self._scene_records
+    def _is_annotated(self, record: Any) -> bool:
+        return record_value(record, "image_filename", str, "") in self._annotated
 
-    def _sample(self, sample_id: str) -> Sample:
-        record = self._questions[sample_id]
+    def _sample(self, sample_id: str, record: Any, seed: int) -> Sample:
         where = f"CLEVR {self.split} question {sample_id}"
         filename = record_value(record, "image_filename", str, where)
         if not re.fullmatch(r"\w[\w .-]{0,60}", filename):  # a file name is part of a path: it must not lead out of the folder
             raise DatasetError(f"{where} has image_filename {filename!r:.80}. Expected a plain file name.")
-        program = record_list(record, "program", dict, where) if "program" in record else []
-        fields = {}
-        if "question_family_index" in record:
-            fields["family"] = str(record_value(record, "question_family_index", int, where))
-        if program:
-            key = "type" if "type" in program[-1] else "function"
-            fields["function"] = record_value(program[-1], key, str, f"{where}, last node of the program")
+        fields = self._fields(record, where)
+        path = self._root / "images" / self.split / filename
         return Sample(
             sample_id=sample_id,
             query=record_value(record, "question", str, where),
-            images=(image_ref(self._root / "images" / self.split / filename, filename, self._scene(filename), self.images),),
+            images=(image_ref(path, filename, partial(self._scenes.get, filename), self.images),),
             target=answer_text(record_value(record, "answer", (str, bool, int), where)),
             fields=fields,
-            functional_program=tuple(program) if program else None,
+            functional_program=tuple(record["program"]) if record.get("program") else None,
+            record=record,
         )
 
-    def _scene(self, filename: str) -> Scene | None:
-        if filename not in self._scene_records:
-            return None
-        if filename not in self._scenes:
-            self._scenes[filename] = scene_from_record(self._scene_records[filename], f"CLEVR scene {filename}")
-        return self._scenes[filename]
+    def _read_scene(self, filename: str) -> Scene | None:
+        record = self._index.table("scenes").get(filename)
+        return None if record is None else scene_from_record(record, f"CLEVR scene {filename}")
 
 
 def answer_text(answer: str | bool | int) -> str:

@@ -22,6 +22,19 @@ class Location:
     is_mini: bool
 
 
+def folder_of(name: str) -> Path | None:
+    """The folder that the environment variables name for a dataset; None if they name none that exists."""
+    if value := os.environ.get(f"VISPRO_DATA_{name.upper()}"):
+        root = Path(value).expanduser()
+        return root.resolve() if root.is_dir() else None
+    if data_root := os.environ.get("VISPRO_DATA_ROOT"):
+        for folder in (name, name.lower()):
+            root = Path(data_root).expanduser() / folder
+            if root.is_dir():
+                return root.resolve()
+    return None
+
+
 def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> Location:
     """Finds the folder of a dataset.
 
@@ -46,12 +59,8 @@ def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> Locatio
                 kind = "is a file" if root.exists() else "does not exist"
                 raise MissingDataError(f"{source} is {str(root)!r}, which {kind}. Expected the root folder of the {name} data.")
             return Location(root.resolve(), is_mini=False)
-    if data_root := os.environ.get("VISPRO_DATA_ROOT"):
-        for folder in (name, name.lower()):
-            root = Path(data_root).expanduser() / folder
-            if root.is_dir():
-                return Location(root.resolve(), is_mini=False)
-
+    if (found := folder_of(name)) is not None:
+        return Location(found, is_mini=False)
     root = mini_root(name)
     say_once(
         f"{name} uses the generated mini data in {root}: drawn scenes for trying things out, not the benchmark. "

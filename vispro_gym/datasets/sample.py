@@ -16,29 +16,39 @@ from vispro_gym.datasets.scene import Scene
 
 
 class ImageRef:
-    """One picture of a sample: size and annotations at once, pixels and content hash on demand.
+    """One picture of a sample: everything on demand.
 
     Args:
         image_id: The dataset's own name of the picture, unique within the dataset.
-        size: `(width, height)` in pixels.
+        size: `(width, height)` in pixels, or a function that finds it out.
         load: Returns the pixels, uint8 of shape `(height, width, 3)`, RGB.
-        path: File that holds the pixels, None if they are not on disk.
-        scene: Annotations of the picture, None if it has none.
+        path: File whose bytes are this picture and nothing else, None if there is none.
+        scene: Annotations of the picture, None if it has none, or a function that reads them.
     """
 
     def __init__(
         self,
         image_id: str,
-        size: tuple[int, int],
+        size: tuple[int, int] | Callable[[], tuple[int, int]],
         load: Callable[[], NDArray[np.uint8]],
         path: Path | None = None,
-        scene: Scene | None = None,
+        scene: Scene | Callable[[], Scene | None] | None = None,
     ) -> None:
         self.image_id = image_id
-        self.size = size
         self.path = path
-        self.scene = scene
+        self._size = size
+        self._scene = scene
         self._load = load
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """`(width, height)` in pixels."""
+        return self._size() if callable(self._size) else self._size
+
+    @cached_property
+    def scene(self) -> Scene | None:
+        """Annotations of the picture, None if it has none."""
+        return self._scene() if callable(self._scene) else self._scene
 
     @property
     def width(self) -> int:
@@ -61,7 +71,7 @@ class ImageRef:
         return blake2b(data, digest_size=16).hexdigest()
 
     def __repr__(self) -> str:
-        return f"ImageRef({self.image_id!r}, {self.width}x{self.height})"
+        return f"ImageRef({self.image_id!r})"
 
 
 @dataclass(frozen=True)
@@ -74,14 +84,19 @@ class Sample:
         images: The pictures, in the order in which the program receives them.
         target: The annotation that answers are scored against. Its type is the task's business; it never reaches a
             policy, an observation or the process that runs programs.
-        fields: Facts to slice and filter by, for example `{"structural": "verify", "detailed": "existAnd"}`.
+        fields: Facts to slice and filter by, for example `{"structural": "verify", "program_length": 3}`.
         functional_program: The dataset's own program for the query, if it publishes one; input of the expert
             translators.
+        expert_program: Source text of a program that is right, if the folder holds one
+            (`vispro_gym.datasets.base.Dataset`).
+        record: The official record or records that the sample was made from: what the official metric reads.
     """
 
     sample_id: str
     query: str
     images: tuple[ImageRef, ...]
     target: Any
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str | int] = field(default_factory=dict)
     functional_program: tuple[Mapping[str, Any], ...] | None = None
+    expert_program: str | None = None
+    record: Any = field(default=None, repr=False)

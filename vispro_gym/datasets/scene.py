@@ -9,7 +9,7 @@ language has its origin in the lower left corner (`vispro_gym.programs.api`); th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 Box = tuple[float, float, float, float]
@@ -53,3 +53,21 @@ class Scene:
     height: int
     objects: Mapping[str, SceneObject]
     properties: Mapping[str, str] = field(default_factory=dict)
+
+
+class SceneCache:
+    """The scenes that were asked for last. Equal pictures get the same object, which perception indexes by its identity."""
+
+    def __init__(self, read: Callable[[str], Scene | None], size: int = 1024) -> None:
+        self._read, self._size = read, size
+        self._scenes: dict[str, Scene | None] = {}
+
+    def get(self, image_id: str) -> Scene | None:
+        """The scene of a picture, None if it is not annotated. Raises whatever `read` raises."""
+        if image_id in self._scenes:
+            return self._scenes[image_id]
+        scene = self._read(image_id)
+        while len(self._scenes) >= self._size:
+            self._scenes.pop(next(iter(self._scenes)), None)
+        self._scenes[image_id] = scene
+        return scene

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -21,7 +22,7 @@ from vispro_gym.envs.spaces import UnicodeText
 from vispro_gym.interpreter.shared import shared_interpreter
 from vispro_gym.interpreter.types import OPERATIONS, Isolation
 from vispro_gym.perception import BACKENDS, Perception, make_perception
-from vispro_gym.rendering.picture import draw_episode
+from vispro_gym.rendering.picture import draw_pictures
 from vispro_gym.rendering.text import describe_episode, describe_failure
 from vispro_gym.tasks import TASKS, Task
 
@@ -42,8 +43,15 @@ class VisualProgramEnv(gym.Env[Observation, str]):
 
     Args:
         dataset: Dataset name (see `vispro_gym.datasets.DATASETS`), or an opened dataset.
-        task: Task name (see `vispro_gym.tasks.TASKS`), or a task.
+        task: Task name (see `vispro_gym.tasks.TASKS`), or a task; None for the one that goes with the dataset and the form.
         split: Split name.
+        form: The form in which the dataset is asked, for those that have several; None for the first.
+        pool_size: Number of candidates, for retrieval; None for the dataset's default.
+        filter: Keeps the samples whose fields have these values: one value, a list of values, or `{"min": ..., "max": ...}`.
+        subset: "10_per_type" keeps ten samples of each type.
+        ids: File of the sample ids to keep: a JSON list, or one id per line.
+        scorer: How answers are compared, see `vispro_gym.tasks.Task`.
+        threshold: Smallest soft score that is rewarded, for tasks that have one; None for the task's default.
         data_dir: Root folder of the dataset in its official layout. None: the environment variable
             `VISPRO_DATA_<NAME>`, then `VISPRO_DATA_ROOT/<name>`, then the generated mini data.
         images: "required": a missing picture is an error. "optional": a blank canvas of the annotated size stands in.
@@ -69,11 +77,18 @@ class VisualProgramEnv(gym.Env[Observation, str]):
     def __init__(
         self,
         dataset: str | Dataset,
-        task: str | Task,
+        task: str | Task | None = None,
         *,
         split: str = "train",
+        form: str | None = None,
+        pool_size: int | None = None,
         data_dir: str | os.PathLike[str] | None = None,
         images: str = "required",
+        filter: Mapping[str, Any] | None = None,
+        subset: str | None = None,
+        ids: str | os.PathLike[str] | None = None,
+        scorer: str = "strict",
+        threshold: float | None = None,
         perception: str | Perception = "oracle",
         image_size: int = 224,
         max_attempts: int = 1,
@@ -98,26 +113,34 @@ class VisualProgramEnv(gym.Env[Observation, str]):
             raise TypeError(f"timings={timings!r} is no option. Expected True or False.")
         if isinstance(task, str) and task not in TASKS:
             raise ValueError(f"task={task!r} is unknown. Expected one of: {', '.join(TASKS)}.")
-        self.task: Task = TASKS[task]() if isinstance(task, str) else _live("task", task, TASKS, ("score", "metric"))
         backend: Perception = (
             make_perception(perception) if isinstance(perception, str) else _live("perception", perception, BACKENDS, OPERATIONS)
         )
-        self.engine = Engine(self.task, backend, shared_interpreter(isolation=isolation) if isolation else None)
         if isinstance(dataset, str):
-            self.dataset = open_dataset(dataset, data_dir, split, images)
+            options = {} if pool_size is None else {"pool_size": pool_size}
+            self.dataset = open_dataset(dataset, data_dir, split, images, form, **options)
             if backend.name == "oracle":
                 self.dataset.keep_annotated()
         elif isinstance(dataset, Dataset):
             self.dataset = dataset
         else:
             raise TypeError(f"dataset={dataset!r} is no dataset. Expected a Dataset or one of the names: {', '.join(DATASETS)}.")
+        self.dataset.restrict(filter, subset, None if ids is None else Path(ids).expanduser())
+        if task is None or isinstance(task, str):
+            self.task: Task = TASKS[task or self.dataset.task](scorer, threshold)
+        else:
+            self.task = _live("task", task, TASKS, ("score", "metric"))
+        self.engine = Engine(self.task, backend, shared_interpreter(isolation=isolation) if isolation else None)
         self.image_size = image_size
         self.max_attempts = max_attempts
         self.timings = timings
         self.render_mode = render_mode
 
+        images_shape: tuple[int, ...] = (image_size, image_size, 3)
+        if len(self.dataset.image_names) > 1:
+            images_shape = (len(self.dataset.image_names), *images_shape)
         observation: dict[str, spaces.Space[Any]] = {
-            "image": spaces.Box(0, 255, (image_size, image_size, 3), np.uint8),
+            "image": spaces.Box(0, 255, images_shape, np.uint8),
             "query": UnicodeText(MAX_QUERY_CHARACTERS),
         }
         if max_attempts > 1:
@@ -149,9 +172,12 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         chosen = self.dataset.position(options["sample_id"]) if options else None
         super().reset(seed=seed)
         drawn = int(self.np_random.integers(len(self.dataset)))  # in any case, so that options do not shift later episodes
-        sample = self.dataset[drawn if chosen is None else chosen]
-        image = letterbox(sample.images[0].pixels(), self.image_size)
-        self._sample, self._image = sample, image
+        shuffle = int(self.np_random.integers(1 << 31)) if self.dataset.is_shuffled else 0
+        sample = self.dataset.sample(drawn if chosen is None else chosen, shuffle)
+        pictures = [letterbox(image.pixels(), self.image_size) for image in sample.images]
+        for image in sample.images:
+            _ = image.size  # a damaged annotation is found here, not in the middle of a step
+        self._sample, self._image = sample, pictures[0] if len(pictures) == 1 else np.stack(pictures)
         self._outcome = None
         self._attempts = 0
         return self._observation(), self._info()
@@ -207,6 +233,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         if self._outcome is not None:
             info |= {
                 "outcome": self._outcome.outcome,
+                "soft": self._outcome.soft,
                 # Gymnasium's vector environments gather infos into arrays: the type of a value must not change from step to step.
                 "answer": None if self._outcome.answer is None else str(self._outcome.answer),
                 "error": self._outcome.error or {},
@@ -221,8 +248,8 @@ class VisualProgramEnv(gym.Env[Observation, str]):
 
         Returns:
             For "rgb_array" the picture with the boxes that the last program looked at, uint8 of shape `(height,
-            width, 3)` in the picture's own size; for "ansi" the query, the program and its outcome as text; None
-            without a render mode.
+            width, 3)` in the picture's own size, several pictures side by side; for "ansi" the query, the program and its
+            outcome as text; None without a render mode.
         """
         if self.render_mode is None:
             gym.logger.warn('render() needs a render mode, for example gym.make(..., render_mode="rgb_array").')
@@ -232,7 +259,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         if self.render_mode == "ansi":
             return describe_episode(self._sample.query, self._outcome)
         trace = self._outcome.trace if self._outcome is not None else ()
-        return draw_episode(self._sample.images[0].pixels(), [step for step in trace if step.image == 0])
+        return draw_pictures(self._sample.images, trace)
 
 
 def _live(option: str, value: Any, names: Iterable[str], methods: tuple[str, ...]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from vispro_gym.programs.api import API, ENTRY_POINT
 
@@ -86,19 +87,26 @@ def _docstring(doc: str, example: str | None, indent: int) -> list[str]:
     )
 
 
-def build_prompt(query: str) -> str:
+def build_prompt(query: str, instructions: str = "", image_names: Sequence[str] = ("image",)) -> str:
     """The full prompt for one query: the program language, examples, and the query.
 
     Args:
         query: The query of an observation.
+        instructions: What a program has to return, see `vispro_gym.tasks.Task.instructions`.
+        image_names: Names of the pictures that the function receives, see `vispro_gym.datasets.Dataset.image_names`.
 
     Returns:
         Text for a completion model, or for the user turn of a chat model; the model's whole reply is a legal action.
     """
     examples = "\n".join(f"Query: {example}\nProgram:\n{program}" for example, program in EXAMPLES)
+    signature = f"{ENTRY_POINT}({', '.join(image_names)})"
+    pictures = "a picture" if len(image_names) == 1 else f"{len(image_names)} pictures"
+    if len(image_names) > 1:
+        instructions = f"{instructions} The examples have one picture; your function receives {', '.join(image_names)}."
     return (
-        f"Write a Python function {ENTRY_POINT}(image) that answers a query about a picture. It can use Python's own "
+        f"Write a Python function {signature} that answers a query about {pictures}. It can use Python's own "
         "functions, the modules math, re, collections, itertools, functools, heapq, statistics and string, and this:\n\n"
         f"{describe_api()}\n"
-        f"Reply with the function only.\n\n{examples}\nQuery: {' '.join(query.split())}\nProgram:\n"
+        f"{f'{instructions} Reply with the function only.'.strip()}\n\n"
+        f"{examples}\nQuery: {' '.join(query.split())}\nProgram:\n"
     )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from vispro_gym.datasets.sample import ImageRef
 from vispro_gym.datasets.scene import Box
 from vispro_gym.engine import Step
 
@@ -47,6 +48,26 @@ def draw_episode(image: NDArray[np.uint8], trace: Sequence[Step]) -> NDArray[np.
     for box, (texts, color) in labels.items():
         _label(draw, font, _corners(box, canvas.size), ", ".join(texts)[:40], color, canvas.size)
     return np.array(canvas)
+
+
+def draw_pictures(images: Sequence[ImageRef], trace: Sequence[Step]) -> NDArray[np.uint8]:
+    """Draws the boxes that a program looked at in all pictures of a sample.
+
+    Args:
+        images: The pictures.
+        trace: The perception calls.
+
+    Returns:
+        uint8 of shape `(largest height, sum of widths and gaps, 3)`: the pictures in a row, their upper edges aligned, with white
+        gaps of eight pixels.
+    """
+    drawn = [draw_episode(image.pixels(), [step for step in trace if step.image == i]) for i, image in enumerate(images)]
+    height = max(picture.shape[0] for picture in drawn)
+    parts: list[NDArray[np.uint8]] = []
+    for picture in drawn:
+        parts.append(np.full((height, 8, 3), 255, np.uint8))
+        parts.append(np.pad(picture, ((0, height - picture.shape[0]), (0, 0), (0, 0)), constant_values=255))
+    return np.concatenate(parts[1:], axis=1)
 
 
 def _marks(step: Step) -> list[tuple[Box, str]]:

@@ -10,27 +10,42 @@ import importlib
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 from filelock import FileLock
-from platformdirs import user_cache_path
 
+from vispro_gym.datasets.cache import cache_dir
 from vispro_gym.datasets.errors import DatasetError, logger
 
-GENERATORS = {"GQA": "vispro_gym.datasets.mini.gqa:write_gqa", "CLEVR": "vispro_gym.datasets.mini.clevr:write_clevr"}
+
+@dataclass(frozen=True)
+class Generator:
+    """What writes the mini data of a dataset.
+
+    Attributes:
+        function: "module:name" below this package; called with an existing, empty folder.
+        sources: Files and folders below this package that its output depends on.
+    """
+
+    function: str
+    sources: tuple[str, ...]
 
 
-def cache_dir() -> Path:
-    """Folder for generated files: `VISPRO_CACHE` if set, else the platform's user cache folder."""
-    configured = os.environ.get("VISPRO_CACHE")
-    return Path(configured).expanduser() if configured else user_cache_path("vispro_gym", appauthor=False)
+GENERATORS = {
+    "GQA": Generator("gqa:write_gqa", ("gqa", "drawing")),
+    "CLEVR": Generator("clevr:write_clevr", ("clevr",)),
+}
+"""The datasets that have mini data."""
 
 
-def _source_digest() -> str:
+def _source_digest(name: str) -> str:
     digest = blake2b(digest_size=5)
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
+    for source in GENERATORS[name].sources:
+        path = Path(__file__).parent / source
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
@@ -48,7 +63,7 @@ def mini_root(name: str) -> Path:
     if name not in GENERATORS:
         raise DatasetError(f"There is no mini data for {name!r}. Expected one of: {', '.join(sorted(GENERATORS))}.")
     parent = cache_dir() / "mini"
-    root = parent / f"{name.lower()}-{_source_digest()}"
+    root = parent / f"{name.lower()}-{_source_digest(name)}"
     if root.is_dir():
         return root
     try:
@@ -66,8 +81,8 @@ def mini_root(name: str) -> Path:
 
 def write_mini(name: str, root: Path) -> None:
     """Writes a dataset's mini data into an existing, empty folder."""
-    module, _, function = GENERATORS[name].partition(":")
-    generator: Callable[[Path], None] = getattr(importlib.import_module(module), function)
+    module, _, function = GENERATORS[name].function.partition(":")
+    generator: Callable[[Path], None] = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     generator(root)
 
 

@@ -13,7 +13,7 @@ __all__ = ["UntranslatableError", "clevr", "gqa", "translate"]
 
 
 def translate(sample: Sample) -> str:
-    """Translates the functional program of a sample, whichever dataset it comes from.
+    """A right program for a sample: its expert program, or else the translation of its functional program.
 
     Returns:
         Source text of a program that defines `execute_command(image)`.
@@ -21,9 +21,14 @@ def translate(sample: Sample) -> str:
     Raises:
         UntranslatableError: If the sample has no functional program or it cannot be translated.
     """
+    if sample.expert_program is not None:
+        return sample.expert_program
     nodes = sample.functional_program
     if not nodes:
-        raise UntranslatableError(f"Sample {sample.sample_id!r} has no functional program. Expected one of GQA or CLEVR.")
+        raise UntranslatableError(
+            f"Sample {sample.sample_id!r} has neither an expert program nor a functional program. Expected one of GQA or CLEVR, "
+            "or a file expert_programs_{split}.json in the dataset's folder."
+        )
     if "operation" in nodes[0]:
         return gqa.translate(nodes)
     if "function" in nodes[0] or "type" in nodes[0]:

@@ -1,0 +1,317 @@
+"""Random access to annotation files of any size: where each record is, and its fields, in an SQLite file in the cache folder.
+
+The index of a file is built once, in one pass that holds one record at a time, and read page by page afterwards. It is named by
+the identity of the files that it was made from (path, size and time of the last change), so that a changed file gets a new index.
+It is written under another name and renamed when complete: a build that is interrupted leaves nothing that would be read. When
+several processes want the same index, one builds it and the others wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, BinaryIO, overload
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from vispro_gym.datasets.cache import cache_dir
+from vispro_gym.datasets.errors import DatasetError, logger
+
+_FORMAT = 1
+_ANNOUNCED = 100_000_000  # bytes from which on building takes so long that one wants to know why
+
+Value = str | int | float | None
+"""A field's value: what records can be filtered by."""
+
+
+class Builder:
+    """Writes the tables of an index. Passed to the function that `open_index` calls when there is no index yet."""
+
+    def __init__(self, connection: sqlite3.Connection, sources: Sequence[Path]) -> None:
+        self._connection = connection
+        self._sources = {path: i for i, path in enumerate(sources)}
+        self._keys: dict[str, str | None] = {}
+        self._columns: dict[str, tuple[str, ...]] = {}
+
+    def table(self, name: str, columns: Sequence[str] = (), unique: str | None = None) -> Callable[..., None]:
+        """Starts a table.
+
+        Args:
+            name: Its name.
+            columns: Names of the fields that records are filtered by.
+            unique: What the keys identify ("questionId"), for the message about a key that occurs twice; None if several
+                records may have the same key.
+
+        Returns:
+            A function `add(key, record, source, fields)` that appends a row: its key, the `Record` and the file that it is in (or
+            anything that JSON can hold and None, to keep the record itself), and the values of the columns, by name.
+        """
+        names = "".join(f', "{column}"' for column in columns)
+        self._connection.execute(
+            f'CREATE TABLE "{name}" (position INTEGER PRIMARY KEY, key TEXT, '
+            f"source INTEGER, start INTEGER, size INTEGER, body TEXT{names})"
+        )
+        self._keys[name] = unique
+        self._columns[name] = tuple(columns)
+        insert = f'INSERT INTO "{name}" VALUES (?,?,?,?,?,?{",?" * len(columns)})'
+        execute = self._connection.execute
+        sources = self._sources
+        position = 0
+
+        def add(key: str, record: Any, source: Path | None = None, fields: Mapping[str, Value] | None = None) -> None:
+            nonlocal position
+            values = [fields.get(column) for column in columns] if fields else [None] * len(columns)
+            if source is None:
+                row = (position, key, None, None, None, json.dumps(record), *values)
+            else:
+                row = (position, key, sources[source], record.start, record.size, None, *values)
+            try:
+                execute(insert, row)
+            except (UnicodeEncodeError, OverflowError) as error:  # half of a surrogate pair; an integer of more than 64 bits
+                raise DatasetError(
+                    f"{source or name}, record {key!r:.80}, holds what no text file can ({error}). Fetch the file again."
+                ) from error
+            position += 1
+
+        return add
+
+    def finish(self) -> None:
+        """Indexes the keys and notes the sizes of the tables.
+
+        Raises:
+            DatasetError: If a key that should be unique occurs twice.
+        """
+        self._connection.execute("CREATE TABLE sizes (name TEXT PRIMARY KEY, size INTEGER)")
+        for name, unique in self._keys.items():
+            try:
+                self._connection.execute(f'CREATE {"UNIQUE" if unique else ""} INDEX "key of {name}" ON "{name}" (key)')
+            except sqlite3.IntegrityError:
+                ((key,),) = self._connection.execute(f'SELECT key FROM "{name}" GROUP BY key HAVING COUNT(*) > 1 LIMIT 1')
+                files = ", ".join(map(str, self._sources))
+                raise DatasetError(
+                    f"{files} has {unique} {key} twice. Expected every {unique} once. Fetch the file again."
+                ) from None
+            if "annotated" in self._columns[name]:  # mostly 1: the exceptions are found at once
+                self._connection.execute(f'CREATE INDEX "not annotated in {name}" ON "{name}" (annotated) WHERE NOT annotated')
+            self._connection.execute(f'INSERT INTO sizes VALUES (?, (SELECT COUNT(*) FROM "{name}"))', (name,))
+
+
+def open_index(name: str, root: Path, sources: Sequence[Path], build: Callable[[Builder], None]) -> Index:
+    """Opens the index of some files, building it if there is none for the files as they are now.
+
+    Args:
+        name: What is indexed, for example "GQA-train_balanced"; part of a file name.
+        root: Folder that the files belong to; its indexes are kept together and are removed once it is gone.
+        sources: The files. Those that are absent count as such: an index is made anew when they appear.
+        build: Reads the files and fills the tables.
+
+    Raises:
+        DatasetError: If the files are damaged, or the cache folder cannot be written.
+    """
+    identity = blake2b(f"{_FORMAT} {sqlite3.sqlite_version_info[0]}".encode(), digest_size=10)
+    for path in sources:
+        with contextlib.suppress(FileNotFoundError):
+            stat = path.stat()
+            identity.update(f"\0{path}\0{stat.st_size}\0{stat.st_mtime_ns}".encode("utf-8", "surrogateescape"))
+    folder = cache_dir() / "index" / blake2b(str(root).encode("utf-8", "surrogateescape"), digest_size=10).hexdigest()
+    path = folder / f"{name}-{identity.hexdigest()}.sqlite"
+    if not path.exists():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / f"{name}.lock"):
+                if not path.exists():
+                    _build(path, name, root, sources, build)
+        except (OSError, sqlite3.OperationalError) as error:
+            if isinstance(error, DatasetError):
+                raise
+            raise DatasetError(
+                f"The index of {name} cannot be written to {folder}: {error}. Set VISPRO_CACHE to a folder that can be written."
+            ) from error
+    try:
+        return Index(path, sources)
+    except sqlite3.DatabaseError as error:
+        path.unlink(missing_ok=True)
+        raise DatasetError(f"The index {path} was damaged ({error}) and is removed. Open the dataset again.") from error
+
+
+def _build(path: Path, name: str, root: Path, sources: Sequence[Path], build: Callable[[Builder], None]) -> None:
+    size = sum(source.stat().st_size for source in sources if source.exists())
+    if size >= _ANNOUNCED:
+        logger.warning("Indexing %s (%.1f GB, once) ...", name, size / 1e9)
+    _forget_lost_roots(path.parent.parent)
+    (path.parent / "root.txt").write_text(str(root), encoding="utf-8", errors="surrogateescape")
+    partial = path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)  # left by a killed process; the lock is ours
+    connection = sqlite3.connect(partial, isolation_level=None)
+    try:
+        # Nobody else sees the file, and it is thrown away if anything happens: neither journal nor flushing is needed.
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("BEGIN")
+        builder = Builder(connection, sources)
+        build(builder)
+        builder.finish()
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        partial.unlink(missing_ok=True)
+        raise
+    connection.close()
+    for old in path.parent.glob(f"{name}-*.sqlite"):
+        old.unlink(missing_ok=True)  # of the files as they were; whoever has it open keeps it
+    os.replace(partial, path)
+
+
+def _forget_lost_roots(indexes: Path) -> None:
+    for note in indexes.glob("*/root.txt"):
+        with contextlib.suppress(OSError):
+            if not Path(note.read_text(encoding="utf-8", errors="surrogateescape")).exists():
+                shutil.rmtree(note.parent, ignore_errors=True)
+
+
+class Index:
+    """An open index. May be used by several threads, after a fork, and after pickling: files are opened where they are used."""
+
+    def __init__(self, path: Path, sources: Sequence[Path]) -> None:
+        self.path = path
+        self._sources = tuple(sources)
+        self._opened_by = -1
+        self._connection: sqlite3.Connection | None = None
+        self._files: dict[int, BinaryIO] = {}
+        self._sizes: dict[str, int] = dict(self.rows("SELECT name, size FROM sizes"))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_opened_by": -1, "_connection": None, "_files": {}}
+
+    def __del__(self) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        for file in getattr(self, "_files", {}).values():
+            file.close()
+        connection = getattr(self, "_connection", None)
+        if connection is not None:
+            connection.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None or self._opened_by != os.getpid():  # a forked process must not use what was open before
+            self._close()
+            self._files = {}
+            self._connection = sqlite3.connect(f"{self.path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+            self._opened_by = os.getpid()
+        return self._connection
+
+    def table(self, name: str) -> Table:
+        """One of the tables."""
+        return Table(self, name, self._sizes[name])
+
+    def rows(self, query: str, values: Sequence[Value] = ()) -> Iterator[Any]:
+        """The rows that an SQL query finds."""
+        return iter(self._opened().execute(query, values).fetchall())
+
+    def load(self, source: int | None, start: int, size: int, body: str | None) -> Any:
+        """Reads a record, given what its row says."""
+        if source is None:
+            return json.loads(body or "null")
+        path = self._sources[source]
+        try:
+            if source not in self._files:
+                self._files[source] = path.open("rb", buffering=0)
+            data = os.pread(self._files[source].fileno(), size, start)
+            return json.loads(data)
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{path} has changed while it was in use ({error}). Open the dataset again.") from error
+
+
+class Table:
+    """The records of one table by position, from 0, and by key."""
+
+    def __init__(self, index: Index, name: str, size: int) -> None:
+        self._index, self._name, self._size = index, name, size
+        self._select = f'SELECT source, start, size, body FROM "{name}" WHERE'
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.position(key) is not None
+
+    def position(self, key: str) -> int | None:
+        """Position of the first record with a key; None if there is none."""
+        try:
+            row = next(self._index.rows(f'SELECT position FROM "{self._name}" WHERE key = ? LIMIT 1', (key,)), None)
+        except UnicodeEncodeError:  # half of a surrogate pair, which no key holds
+            return None
+        return None if row is None else int(row[0])
+
+    def key(self, position: int) -> str:
+        """Key of the record at a position."""
+        ((key,),) = self._index.rows(f'SELECT key FROM "{self._name}" WHERE position = ?', (position,))
+        return str(key)
+
+    def at(self, position: int) -> Any:
+        """The record at a position."""
+        ((*row,),) = self._index.rows(f"{self._select} position = ?", (position,))
+        return self._index.load(*row)
+
+    def get(self, key: str) -> Any:
+        """The first record with a key; None if there is none."""
+        row = next(self._index.rows(f"{self._select} key = ? LIMIT 1", (key,)), None)
+        return None if row is None else self._index.load(*row)
+
+    def all(self, key: str) -> list[Any]:
+        """All records with a key, in file order."""
+        return [self._index.load(*row) for row in self._index.rows(f"{self._select} key = ? ORDER BY position", (key,))]
+
+    def fields(self, columns: Sequence[str], positions: NDArray[np.int64] | None = None) -> list[tuple[Any, ...]]:
+        """Values of some columns ("key" is one of them) of all records, or of those at some positions, in order."""
+        names = ", ".join(f'"{column}"' for column in columns)
+        rows = list(self._index.rows(f'SELECT {names} FROM "{self._name}" ORDER BY position'))
+        return rows if positions is None else [rows[i] for i in positions]
+
+    def exceptions(self, flag: str) -> int:
+        """Number of records for which a column of 0 and 1 is 0."""
+        ((number,),) = self._index.rows(f'SELECT COUNT(*) FROM "{self._name}" WHERE NOT "{flag}"')
+        return int(number)
+
+    def where(self, condition: str, values: Sequence[Value] = ()) -> NDArray[np.int64]:
+        """Positions, in order, of the records for which an SQL condition on the columns holds."""
+        rows = self._index.rows(f'SELECT position FROM "{self._name}" WHERE {condition} ORDER BY position', values)
+        return np.fromiter((row[0] for row in rows), np.int64)
+
+
+class Keys(Sequence[str]):
+    """The keys of the records at some positions, looked up when asked for."""
+
+    def __init__(self, table: Table, positions: NDArray[np.int64] | None) -> None:
+        self._table, self._positions = table, positions
+
+    def __len__(self) -> int:
+        return len(self._table) if self._positions is None else len(self._positions)
+
+    @overload
+    def __getitem__(self, position: int) -> str: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[str]: ...
+    def __getitem__(self, position: int | slice) -> str | list[str]:
+        if isinstance(position, slice):
+            return [self[i] for i in range(*position.indices(len(self)))]
+        i = range(len(self))[position]
+        return self._table.key(i if self._positions is None else int(self._positions[i]))
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for (key,) in self._table.fields(["key"], self._positions))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} keys>"

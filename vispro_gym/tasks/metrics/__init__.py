@@ -1,0 +1,1 @@
+"""Official metrics, one file per dataset: pure functions of predictions and annotations."""
