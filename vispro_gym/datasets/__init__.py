@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from vispro_gym.datasets.base import Dataset
@@ -11,6 +12,7 @@ from vispro_gym.datasets.clevr import CLEVR
 from vispro_gym.datasets.errors import DatasetError, MissingDataError
 from vispro_gym.datasets.gqa import GQA
 from vispro_gym.datasets.location import locate
+from vispro_gym.datasets.protocols import PROTOCOLS, Protocol
 from vispro_gym.datasets.sample import ImageRef, Sample
 from vispro_gym.datasets.scene import Box, Scene, SceneObject
 
@@ -39,6 +41,9 @@ def open_dataset(
     split: str = "train",
     images: str = "required",
     form: str | None = None,
+    filter: Mapping[str, Any] | None = None,
+    subset: str | None = None,
+    ids: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Dataset:
     """Opens one split of a dataset.
@@ -49,17 +54,25 @@ def open_dataset(
         split: Split name, or the name of a protocol's split (`vispro_gym.datasets.protocols`).
         images: "required" or "optional" (blank canvases stand in for missing pictures).
         form: The form in which the dataset is asked, for those that have several; None for the first.
+        filter: Keeps the samples whose fields have these values, see `vispro_gym.datasets.base.Dataset.restrict`.
+        subset: Keeps so many samples of each type, for example "10_per_type".
+        ids: Keeps the samples that a file lists; replaces the rule of a protocol's split.
         **options: Options that only this dataset has.
 
     Raises:
-        DatasetError: If the data is missing or damaged, or has no such split.
-        ValueError: If the dataset or a value of `images` or `form` is unknown.
+        DatasetError: If the data is missing or damaged, has no such split, or no sample is left.
+        ValueError: If the dataset or a value of `images`, `form`, `filter` or `subset` is unknown.
         TypeError: If the dataset has no such option.
     """
     if name not in DATASETS:
         raise ValueError(f"Dataset {name!r} is unknown. Expected one of: {', '.join(DATASETS)}.")
+    protocol = PROTOCOLS.get((name, split), Protocol(split))
+    arguments = (protocol.split, images, form or protocol.form)
     try:
-        inspect.signature(DATASETS[name]).bind(None, split, images, form, **options)
+        inspect.signature(DATASETS[name]).bind(None, *arguments, **options)
     except TypeError:
         raise TypeError(f"{name} has no option {' or '.join(map(repr, options))}.") from None
-    return DATASETS[name](locate(name, data_dir), split, images, form, **options)
+    dataset = DATASETS[name](locate(name, data_dir), *arguments, **options)
+    dataset.restrict(filter, None if ids else protocol.subset, ids)
+    dataset.restrict(subset=subset)
+    return dataset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -207,7 +208,9 @@ class Dataset(ABC):
                 "because their pictures have no scene annotations and perception='oracle' answers from those."
             )
 
-    def restrict(self, filter: Mapping[str, Any] | None = None, subset: str | None = None, ids: Path | str | None = None) -> None:
+    def restrict(
+        self, filter: Mapping[str, Any] | None = None, subset: str | None = None, ids: str | os.PathLike[str] | None = None
+    ) -> None:
         """Keeps some of the samples; what was dropped before stays dropped.
 
         Args:
@@ -220,7 +223,7 @@ class Dataset(ABC):
             DatasetError: If no sample is left, or the file is damaged or names samples that do not exist.
         """
         if ids is not None:
-            wanted = read_ids(Path(ids))
+            wanted = read_ids(Path(ids).expanduser())
             positions = [self._samples.position(sample_id) for sample_id in wanted]
             if unknown := [sample_id for sample_id, position in zip(wanted, positions, strict=True) if position is None]:
                 raise DatasetError(

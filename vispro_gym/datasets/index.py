@@ -3,7 +3,8 @@
 The index of a file is built once, in one pass that holds one record at a time, and read page by page afterwards. It is named by
 the identity of the files that it was made from (path, size and time of the last change), so that a changed file gets a new index.
 It is written under another name and renamed when complete: a build that is interrupted leaves nothing that would be read. When
-several processes want the same index, one builds it and the others wait.
+several processes want the same index, one builds it and the others wait. Every read makes sure that the file is still the one that
+was indexed: a wrong record would be a wrong reward.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from threading import Lock
+from typing import Any, BinaryIO, NamedTuple, overload
 
 import numpy as np
 from filelock import FileLock
@@ -25,11 +27,18 @@ from numpy.typing import NDArray
 from vispro_gym.datasets.cache import cache_dir
 from vispro_gym.datasets.errors import DatasetError, logger
 
-_FORMAT = 1
+_FORMAT = 2
 _ANNOUNCED = 100_000_000  # bytes from which on building takes so long that one wants to know why
 
 Value = str | int | float | None
 """A field's value: what records can be filtered by."""
+
+
+class Version(NamedTuple):
+    """What tells a file from itself as it was before: its size in bytes, and the time of its last change in nanoseconds."""
+
+    size: int
+    changed: int
 
 
 class Builder:
@@ -46,7 +55,7 @@ class Builder:
 
         Args:
             name: Its name.
-            columns: Names of the fields that records are filtered by.
+            columns: Names of the fields that records are filtered by; none of them "position" or "key".
             unique: What the keys identify ("questionId"), for the message about a key that occurs twice; None if several
                 records may have the same key.
 
@@ -57,7 +66,7 @@ class Builder:
         names = "".join(f', "{column}"' for column in columns)
         self._connection.execute(
             f'CREATE TABLE "{name}" (position INTEGER PRIMARY KEY, key TEXT, '
-            f"source INTEGER, start INTEGER, size INTEGER, body TEXT{names})"
+            f"_source INTEGER, _start INTEGER, _size INTEGER, _body TEXT{names})"
         )
         self._keys[name] = unique
         self._columns[name] = tuple(columns)
@@ -116,57 +125,92 @@ def open_index(name: str, root: Path, sources: Sequence[Path], build: Callable[[
     Raises:
         DatasetError: If the files are damaged, or the cache folder cannot be written.
     """
+    versions = _versions(sources)
     identity = blake2b(f"{_FORMAT} {sqlite3.sqlite_version_info[0]}".encode(), digest_size=10)
-    for path in sources:
-        with contextlib.suppress(FileNotFoundError):
-            stat = path.stat()
-            identity.update(f"\0{path}\0{stat.st_size}\0{stat.st_mtime_ns}".encode("utf-8", "surrogateescape"))
+    for source, version in zip(sources, versions, strict=True):
+        if version is not None:
+            identity.update(f"\0{source}\0{version.size}\0{version.changed}".encode("utf-8", "surrogateescape"))
     folder = cache_dir() / "index" / blake2b(str(root).encode("utf-8", "surrogateescape"), digest_size=10).hexdigest()
-    path = folder / f"{name}-{identity.hexdigest()}.sqlite"
-    if not path.exists():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(folder / f"{name}.lock"):
-                if not path.exists():
-                    _build(path, name, root, sources, build)
-        except (OSError, sqlite3.OperationalError) as error:
-            if isinstance(error, DatasetError):
-                raise
-            raise DatasetError(
-                f"The index of {name} cannot be written to {folder}: {error}. Set VISPRO_CACHE to a folder that can be written."
-            ) from error
+    path = folder.absolute() / f"{name}-{identity.hexdigest()}.sqlite"
     try:
-        return Index(path, sources)
-    except sqlite3.DatabaseError as error:
-        path.unlink(missing_ok=True)
-        raise DatasetError(f"The index {path} was damaged ({error}) and is removed. Open the dataset again.") from error
+        if not _is_built(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.parent / f"{name}.lock"):
+                if not _is_built(path):
+                    _build(path, name, root, sources, versions, build)
+    # filelock raises the last one where a file system has no locks
+    except (OSError, sqlite3.OperationalError, NotImplementedError) as error:
+        if isinstance(error, DatasetError):
+            raise
+        raise DatasetError(
+            f"The index of {name} cannot be written to {folder}: {error}. Set VISPRO_CACHE to a folder that can be written."
+        ) from error
+    return Index(path, sources, versions)
 
 
-def _build(path: Path, name: str, root: Path, sources: Sequence[Path], build: Callable[[Builder], None]) -> None:
-    size = sum(source.stat().st_size for source in sources if source.exists())
+def _versions(sources: Sequence[Path]) -> list[Version | None]:
+    """The files as they are now; None for those that are absent."""
+    versions: list[Version | None] = []
+    for path in sources:
+        try:
+            versions.append(_version(path.stat()))
+        except (FileNotFoundError, NotADirectoryError):
+            versions.append(None)
+        except OSError as error:
+            raise DatasetError(f"{path} cannot be read: {error}. Expected an annotation file, or none.") from error
+    return versions
+
+
+def _version(stat: os.stat_result) -> Version:
+    return Version(stat.st_size, stat.st_mtime_ns)
+
+
+def _is_built(path: Path) -> bool:
+    """Whether there is an index; an empty file is what a machine leaves that lost its power."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _build(
+    path: Path,
+    name: str,
+    root: Path,
+    sources: Sequence[Path],
+    versions: Sequence[Version | None],
+    build: Callable[[Builder], None],
+) -> None:
+    size = sum(version.size for version in versions if version is not None)
     if size >= _ANNOUNCED:
         logger.warning("Indexing %s (%.1f GB, once) ...", name, size / 1e9)
     _forget_lost_roots(path.parent.parent)
     (path.parent / "root.txt").write_text(str(root), encoding="utf-8", errors="surrogateescape")
+    # The lock is ours: whatever else has this name is of the files as they were, or of a process that was killed.
+    old = [p for p in path.parent.iterdir() if p.name.startswith(f"{name}-") and len(p.stem) == len(path.stem)]
     partial = path.with_suffix(".partial")
-    partial.unlink(missing_ok=True)  # left by a killed process; the lock is ours
+    partial.unlink(missing_ok=True)
     connection = sqlite3.connect(partial, isolation_level=None)
     try:
-        # Nobody else sees the file, and it is thrown away if anything happens: neither journal nor flushing is needed.
-        connection.execute("PRAGMA journal_mode = OFF")
+        # Nobody else sees the file, and it is thrown away if anything happens: neither a journal on disk nor flushing is needed.
+        connection.execute("PRAGMA journal_mode = MEMORY")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
         builder = Builder(connection, sources)
         build(builder)
         builder.finish()
         connection.execute("COMMIT")
+        if _versions(sources) != versions:
+            files = ", ".join(map(str, sources))
+            raise DatasetError(f"{files} changed while being indexed. Open the dataset again once nobody writes to it.")
     except BaseException:
         connection.close()
         partial.unlink(missing_ok=True)
         raise
     connection.close()
-    for old in path.parent.glob(f"{name}-*.sqlite"):
-        old.unlink(missing_ok=True)  # of the files as they were; whoever has it open keeps it
+    for other in old:
+        if other != partial:
+            other.unlink(missing_ok=True)  # whoever has it open keeps it
     os.replace(partial, path)
 
 
@@ -177,58 +221,99 @@ def _forget_lost_roots(indexes: Path) -> None:
                 shutil.rmtree(note.parent, ignore_errors=True)
 
 
+class _Handles:
+    """What one process has open. A fork copies the state of SQLite and of its locks as it happens to be: no other process uses it."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+        self.lock = Lock()
+        self.files: dict[int, BinaryIO] = {}
+
+    def close(self) -> None:
+        self.connection.close()
+        for file in self.files.values():
+            file.close()
+
+
+_inherited: list[_Handles] = []  # closing what another process opened could wait for a thread that this process has not
+
+
 class Index:
     """An open index. May be used by several threads, after a fork, and after pickling: files are opened where they are used."""
 
-    def __init__(self, path: Path, sources: Sequence[Path]) -> None:
+    def __init__(self, path: Path, sources: Sequence[Path], versions: Sequence[Version | None]) -> None:
         self.path = path
         self._sources = tuple(sources)
-        self._opened_by = -1
-        self._connection: sqlite3.Connection | None = None
-        self._files: dict[int, BinaryIO] = {}
+        self._versions = tuple(versions)
+        self._handles: dict[int, _Handles] = {}  # by process id
         self._sizes: dict[str, int] = dict(self.rows("SELECT name, size FROM sizes"))
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_opened_by": -1, "_connection": None, "_files": {}}
+        return self.__dict__ | {"_handles": {}}
 
     def __del__(self) -> None:
-        self._close()
+        for process, handles in getattr(self, "_handles", {}).items():
+            if process == os.getpid():
+                handles.close()
+            else:
+                _inherited.append(handles)
 
-    def _close(self) -> None:
-        for file in getattr(self, "_files", {}).values():
-            file.close()
-        connection = getattr(self, "_connection", None)
-        if connection is not None:
-            connection.close()
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None or self._opened_by != os.getpid():  # a forked process must not use what was open before
-            self._close()
-            self._files = {}
-            self._connection = sqlite3.connect(f"{self.path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-            self._opened_by = os.getpid()
-        return self._connection
+    def _opened(self) -> _Handles:
+        process = os.getpid()
+        if process not in self._handles:
+            mine = _Handles(self.path)
+            if self._handles.setdefault(process, mine) is not mine:  # another thread was quicker
+                mine.close()
+        return self._handles[process]
 
     def table(self, name: str) -> Table:
         """One of the tables."""
         return Table(self, name, self._sizes[name])
 
     def rows(self, query: str, values: Sequence[Value] = ()) -> Iterator[Any]:
-        """The rows that an SQL query finds."""
-        return iter(self._opened().execute(query, values).fetchall())
+        """The rows that an SQL query finds; none, if a value holds half of a surrogate pair, which no text in the index does.
+
+        Raises:
+            DatasetError: If the index is damaged. It is removed then, so that the next open builds it anew.
+        """
+        try:
+            handles = self._opened()
+            with handles.lock:
+                return iter(handles.connection.execute(query, values).fetchall())
+        except UnicodeEncodeError:
+            return iter(())
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+            if code == sqlite3.SQLITE_ERROR:  # a query that is wrong
+                raise
+            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                with contextlib.suppress(OSError):
+                    self.path.unlink()
+            raise DatasetError(
+                f"The index {self.path} cannot be read ({error}). Open the dataset again: a damaged index is built anew."
+            ) from error
 
     def load(self, source: int | None, start: int, size: int, body: str | None) -> Any:
-        """Reads a record, given what its row says."""
+        """Reads a record, given what its row says.
+
+        Raises:
+            DatasetError: If the file is gone, or is not the one that was indexed.
+        """
         if source is None:
             return json.loads(body or "null")
         path = self._sources[source]
         try:
-            if source not in self._files:
-                self._files[source] = path.open("rb", buffering=0)
-            data = os.pread(self._files[source].fileno(), size, start)
-            return json.loads(data)
+            handles = self._opened()
+            if source not in handles.files:
+                with handles.lock:
+                    if source not in handles.files:
+                        handles.files[source] = path.open("rb", buffering=0)
+            file = handles.files[source].fileno()
+            if _version(os.fstat(file)) != self._versions[source]:
+                raise ValueError("it is not the file that was indexed")
+            return json.loads(str(os.pread(file, size, start), "utf-8"))
         except (OSError, ValueError) as error:
-            raise DatasetError(f"{path} has changed while it was in use ({error}). Open the dataset again.") from error
+            raise DatasetError(f"{path} has changed while it was in use: {error}. Open the dataset again.") from error
 
 
 class Table:
@@ -236,7 +321,7 @@ class Table:
 
     def __init__(self, index: Index, name: str, size: int) -> None:
         self._index, self._name, self._size = index, name, size
-        self._select = f'SELECT source, start, size, body FROM "{name}" WHERE'
+        self._select = f'SELECT _source, _start, _size, _body FROM "{name}" WHERE'
 
     def __len__(self) -> int:
         return self._size
@@ -246,10 +331,7 @@ class Table:
 
     def position(self, key: str) -> int | None:
         """Position of the first record with a key; None if there is none."""
-        try:
-            row = next(self._index.rows(f'SELECT position FROM "{self._name}" WHERE key = ? LIMIT 1', (key,)), None)
-        except UnicodeEncodeError:  # half of a surrogate pair, which no key holds
-            return None
+        row = next(self._index.rows(f'SELECT position FROM "{self._name}" WHERE key = ? LIMIT 1', (key,)), None)
         return None if row is None else int(row[0])
 
     def key(self, position: int) -> str:

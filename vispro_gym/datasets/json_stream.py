@@ -11,6 +11,7 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -19,6 +20,8 @@ from vispro_gym.datasets.errors import DatasetError, MissingDataError
 _CHUNK = 1 << 22
 # A record that is longer than this is a damaged file, whose next quote or brace is missing.
 _LONGEST = 1 << 28
+# What fails within the last characters of the window may be cut off there: no literal, escape or end of a number is longer.
+_MARGIN = 16
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SCAN: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
@@ -81,6 +84,8 @@ def scan_list(path: Path, expected: str, members: Sequence[str] = ()) -> Iterato
                 if key not in members:
                     reader.record("", key)
                     continue
+                if key not in missing:
+                    raise DatasetError(f"{path} has the key {key!r} twice. Expected {expected}. Fetch the file again.")
                 missing.discard(key)
                 reader.expect("[", "list", f", member {key!r},")
                 for i in reader.positions():
@@ -99,10 +104,10 @@ def scan_lines(path: Path, expected: str) -> Iterator[Record]:
     try:
         with path.open("rb") as file:
             start = 0
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(partial(file.readline, _LONGEST), b""), 1):
                 if line.strip():
                     try:
-                        yield Record("", number, json.loads(line), start, len(line))
+                        yield Record("", number, json.loads(str(line, "utf-8")), start, len(line))
                     except (ValueError, RecursionError) as error:
                         raise DatasetError(
                             f"{path}, line {number}, is damaged or cut short ({error}). Expected {expected}, as lines of JSON."
@@ -228,15 +233,20 @@ class _Reader:
         while True:
             try:
                 value, end = _SCAN(self._text, self._at)
-                # a number at the end of the window may go on behind it
-                if end < len(self._text) or isinstance(value, dict | list | str) or self._done:
+            except StopIteration as error:
+                reason, place = "Expecting value", int(error.value)
+            except json.JSONDecodeError as error:
+                reason, place = error.msg, error.pos
+            else:
+                # a number at the end of the window may go on behind it, as 1 does in "1e+5"
+                if isinstance(value, dict | list | str) or end + _MARGIN < len(self._text) or self._done:
                     self._at = end
                     return value
-            except (StopIteration, json.JSONDecodeError) as error:
-                if self._done or len(self._text) - self._at > _LONGEST:
-                    where = error.value if isinstance(error, StopIteration) else error.pos
-                    reason = "Expecting value" if isinstance(error, StopIteration) else error.msg
-                    raise self._broken(reason, where) from None
+                self._more()
+                continue
+            is_cut = place + _MARGIN >= len(self._text) or reason.startswith("Unterminated string")
+            if self._done or not is_cut or len(self._text) - self._at > _LONGEST:
+                raise self._broken(reason, place)
             self._more()
 
     def _more(self) -> bool:

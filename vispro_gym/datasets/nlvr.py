@@ -3,14 +3,14 @@
     ROOT/{train,dev,test,hidden}/{train,dev,test,hidden}.json
     ROOT/{split}/images/{directory}/{split}-{identifier}-{0..5}.png
 
-ROOT may also be the folder that holds `nlvr/`. Files hold one JSON record per line, `{"identifier", "sentence", "label": "true" or
-"false", "directory", "structured_rep", ...}`; the records of "hidden" name no directory. Download:
+ROOT may also be the folder that holds `nlvr/`. Files hold one JSON record per line, `{"identifier", "sentence", "label",
+"directory", "structured_rep", ...}`, the label "true" or "false"; the records of "hidden" name no directory. Download:
 https://github.com/lil-lab/nlvr/tree/master/nlvr (CC BY 4.0).
 
 A picture of 400x100 pixels shows three boxes of 100x100 side by side, with bars of 50 pixels between them. "structured_rep" lists
 their objects, `{"x_loc", "y_loc", "size", "type", "color"}`: the upper left corner inside the box and the side of the bounding
-square, in pixels. Of each example there are six pictures, which show the boxes in every order; what is said of them does not depend
-on it. Picture k shows them in the k-th order of `ORDERS`.
+square, in pixels. Of each example there are six pictures, which show the boxes in every order; what is said of them does not
+depend on it. Picture k shows them in the k-th order of `ORDERS`.
 """
 
 from __future__ import annotations
@@ -86,11 +86,12 @@ class NLVR(Dataset):
         self._add_samples(builder, "identifier", records)
 
     def _fields(self, record: Any, where: str) -> dict[str, str | int]:
+        record_value(record, "identifier", str, where)
         fields: dict[str, str | int] = {}
         if "structured_rep" in record:
             items = [item for box in _boxes(record, where) for item in box]
-            is_tower = all(item.get("x_loc") == TOWER_X and item.get("size") == TOWER_SIZE for item in items)
-            fields |= {"arrangement": "tower" if is_tower else "scatter", "objects": len(items)}
+            is_scatter = any(item.get("x_loc") != TOWER_X or item.get("size") != TOWER_SIZE for item in items)
+            fields |= {"arrangement": "scatter" if is_scatter else "tower", "objects": len(items)}
         if "directory" in record:
             fields["directory"] = directory_of(record, where)
         return fields

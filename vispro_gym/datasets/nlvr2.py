@@ -6,10 +6,10 @@
     ROOT/dev/dev-850-0-img0.png, ROOT/test1/..., ROOT/test2/... ... dev and the test sets
     ROOT/annotations/instances_{name}.json                      optional, for perception="oracle"
 
-ROOT may also be the folder that holds `nlvr2/`; all pictures may be below `images/`, or together in one folder. Files hold one JSON
-record per line, `{"identifier", "sentence", "label": "True" or "False", "synset", ...}`. The two pictures of "dev-850-0-1" are
-"dev-850-0-img0.png" (left) and "dev-850-0-img1.png" (right); many of them are no PNG but JPEG. There are no official annotations of
-what the pictures show: files in COCO's format, made by whoever needs them, are read if they are there.
+ROOT may also be the folder that holds `nlvr2/`; all pictures may be below `images/`, or together in one folder. Files hold one
+JSON record per line, `{"identifier", "sentence", "label", "synset", ...}`, the label "True" or "False". The two pictures of
+"dev-850-0-1" are "dev-850-0-img0.png" (left) and "dev-850-0-img1.png" (right); many of them are no PNG but JPEG. There are no
+official annotations of what the pictures show: files in COCO's format, made by whoever needs them, are read if they are there.
 
 Download: https://github.com/lil-lab/nlvr/tree/master/nlvr2 (sentences and labels CC BY 4.0; pictures on request, for research).
 """
@@ -42,8 +42,8 @@ _IDENTIFIER = re.compile(r"(([a-z0-9]{1,20})-\d{1,9}-\d{1,9})-\d{1,9}")
 class NLVR2(Dataset):
     """One split of NLVR2: "train", "dev", "test1", "test2", "balanced_dev", "unbalanced_dev" and so on.
 
-    Sample ids are the identifiers. Targets are bool. "directory" tells training pairs apart that have pictures in common, and is what
-    the authors recommend to part a validation set by.
+    Sample ids are the identifiers. Targets are bool. Training pairs of different directories have no pictures in common: the
+    authors recommend to part a validation set by them.
     """
 
     name = "NLVR2"
@@ -69,6 +69,7 @@ class NLVR2(Dataset):
         self._add_samples(builder, "identifier", records)
 
     def _fields(self, record: Any, where: str) -> dict[str, str | int]:
+        record_value(record, "identifier", str, where)
         fields: dict[str, str | int] = {}
         if "synset" in record:
             fields["synset"] = record_value(record, "synset", str, where)

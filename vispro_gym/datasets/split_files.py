@@ -35,7 +35,7 @@ def find_split(name: str, split: str, root: Path, layout: Sequence[tuple[str, st
                 found[names.replace("{}", word)] = None
     there = f"Splits found there: {', '.join(found)}." if found else "No annotation files were found there."
     wanted = [paths.replace("{}", word) for names, paths in layout if (word := _word(names, split))]
-    expected = f"{wanted[0]}{f' (or {chr(44).join(wanted[1:])})' if wanted[1:] else ''}" if wanted else layout[0][1]
+    expected = " or ".join(wanted or [paths for _, paths in layout])
     raise MissingDataError(
         f"{name} has no split {split!r} in {root}. Expected {expected}. {there} The official files are at {address}."
     )
@@ -43,8 +43,8 @@ def find_split(name: str, split: str, root: Path, layout: Sequence[tuple[str, st
 
 def _word(pattern: str, text: str) -> str | None:
     """What "{}" stands for in a text that has the pattern; None if it has not."""
-    first, *others = (re.escape(part) for part in pattern.split("{}"))
-    match = re.fullmatch(rf"{first}(\w[\w.+-]*){r'\1'.join(others)}", text)
+    parts = [re.escape(part) for part in pattern.split("{}")]
+    match = re.fullmatch(parts[0] + r"(\w[\w.+-]*)" + r"\1".join(parts[1:]), text)
     return match[1] if match else None
 
 

@@ -4,8 +4,9 @@
     ROOT/images/000000239417.jpg                                also in trainval2017/, or in the folder of COCO
     ROOT/annotations/instances_{train,val}2017.json             or in the folder of COCO; for perception="oracle"
 
-Files hold one JSON record per line, `{"image", "caption", "label": 0 or 1, "relation", ...}`; the zero-shot splits name "subj" and
-"obj", too. Download: https://github.com/cambridgeltl/visual-spatial-reasoning (Apache-2.0); the pictures are those of COCO 2017.
+Files hold one JSON record per line, `{"image", "caption", "label", "relation", ...}`, the label 1 (true) or 0; the zero-shot
+splits name "subj" and "obj", too. Download: https://github.com/cambridgeltl/visual-spatial-reasoning (Apache-2.0, annotations
+CC BY 4.0); the pictures are those of COCO 2017.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import inspect
 import os
 import time
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -118,14 +117,15 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         )
         if isinstance(dataset, str):
             options = {} if pool_size is None else {"pool_size": pool_size}
-            self.dataset = open_dataset(dataset, data_dir, split, images, form, **options)
+            self.dataset = open_dataset(dataset, data_dir, split, images, form, filter, subset, ids, **options)
             if backend.name == "oracle":
                 self.dataset.keep_annotated()
         elif isinstance(dataset, Dataset):
+            if filter is not None or subset is not None or ids is not None:
+                raise ValueError("filter, subset and ids are for datasets given by name. Call restrict() on the opened dataset.")
             self.dataset = dataset
         else:
             raise TypeError(f"dataset={dataset!r} is no dataset. Expected a Dataset or one of the names: {', '.join(DATASETS)}.")
-        self.dataset.restrict(filter, subset, None if ids is None else Path(ids).expanduser())
         if task is None or isinstance(task, str):
             self.task: Task = TASKS[task or self.dataset.task](scorer, threshold)
         else:

@@ -103,6 +103,13 @@ class TestMatch:
         match = match_boxes(gold, gold, threshold)
         assert match.f1 == match.mean_iou == 1.0
 
+    def test_equal_overlaps_do_not_depend_on_the_order(self) -> None:
+        # a chain in which all neighbours overlap alike: who is paired first decides whether one or two pairs are found
+        gold: list[Box] = [(0, 0, 4, 1), (4, 0, 8, 1)]
+        predicted: list[Box] = [(2, 0, 6, 1), (6, 0, 10, 1)]
+        orders = [(p, g) for p in (predicted, predicted[::-1]) for g in (gold, gold[::-1])]
+        assert {match_boxes(p, g, 0.3).f1 for p, g in orders} == {match_boxes(g, p, 0.3).f1 for p, g in orders} == {1.0}
+
     @given(LISTS, LISTS, THRESHOLDS, st.randoms(use_true_random=False))
     def test_order_does_not_matter(self, predicted: list[Box], gold: list[Box], threshold: float, random: Any) -> None:
         one = match_boxes(predicted, gold, threshold)
