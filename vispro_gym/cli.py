@@ -13,6 +13,9 @@ from rich.table import Table
 
 from vispro_gym.datasets import DatasetError
 from vispro_gym.datasets.mini import GENERATORS, write_mini
+from vispro_gym.inspection.audit import audit_env
+from vispro_gym.inspection.checkup import doctor
+from vispro_gym.inspection.opening import InspectionError, find_row
 from vispro_gym.programs.prompt import build_prompt
 from vispro_gym.registration import ENVIRONMENTS
 
@@ -23,7 +26,10 @@ class List:
 
     def run(self) -> int:
         """Prints a table."""
-        table = Table("environment", "task", "splits with annotations", "what it asks")
+        table = Table()
+        table.add_column("environment", no_wrap=True)
+        for name in ("task", "splits with annotations", "what it asks"):
+            table.add_column(name)
         for row in ENVIRONMENTS:
             table.add_row(row.env_id, row.family, ", ".join(row.splits), row.summary)
         Console().print(table)
@@ -66,17 +72,49 @@ class Prompt:
 
 @dataclass
 class Doctor:
-    """Tell how well this machine confines the programs that it runs."""
+    """Tell how well this machine confines the programs that it runs, and whether the data of the environments is in order.
+
+    Opens what is there, compares the numbers of samples and the files with what was published, and plays one episode of each
+    environment. The first look at large data takes minutes, because it is indexed.
+    """
+
+    env: tuple[str, ...] = ()
+    """Environment ids to look at; all, if none is named."""
+    data_only: bool = False
+    """Leave out the confinement of programs."""
+    checksums: bool = False
+    """Read official files as a whole to compare their checksums, rather than their sizes only."""
+    json: bool = False
+    """Print one line of JSON instead of tables."""
 
     def run(self) -> int:
-        """Prints what was found; returns 0 if programs are confined in full."""
-        from vispro_gym.interpreter.doctor import DoctorError, doctor  # needs what Windows does not have
+        """Prints what was found; returns 0 if programs are confined in full and nothing is wrong with the data."""
+        rows = [find_row(env_id) for env_id in self.env] or list(ENVIRONMENTS)
+        return doctor(rows, self.data_only, self.checksums, self.json)
 
-        try:
-            return doctor()
-        except DoctorError as error:
-            print(f"vispro-gym: {error}", file=sys.stderr)
-            return 2
+
+@dataclass
+class Audit:
+    """Tell what policies earn in an environment that do not solve its task: whether it can be gamed."""
+
+    env: tyro.conf.Positional[str]
+    """Environment id, for example VisProg-GQA-v0."""
+    split: str | None = None
+    """Split; without it the second one of the dataset, mostly the one for validation."""
+    form: str | None = None
+    """Form in which the dataset is asked; without it its first."""
+    data_dir: Path | None = None
+    """Root folder of the dataset; without it as the environment finds it. No pictures are needed."""
+    episodes: int = 1_000
+    """Samples that each policy is asked, at most the whole split."""
+    seed: int = 0
+    """Seed of the choice of samples, of the order of options, and of random programs."""
+    json: bool = False
+    """Print one line of JSON instead of a table."""
+
+    def run(self) -> int:
+        """Prints a table and a verdict; returns 0 if the environment is sound."""
+        return audit_env(self.env, self.split, self.form, self.data_dir, self.episodes, self.seed, self.json)
 
 
 Command = (
@@ -84,6 +122,7 @@ Command = (
     | Annotated[Mini, tyro.conf.subcommand("mini")]
     | Annotated[Prompt, tyro.conf.subcommand("prompt")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
+    | Annotated[Audit, tyro.conf.subcommand("audit")]
 )
 
 
@@ -91,12 +130,18 @@ def main(args: list[str] | None = None) -> int:
     """Runs the command.
 
     Returns:
-        The exit status: 0; 1 if `doctor` is not content; 2 after an error of the user's, which is one line on stderr.
+        The exit status: 0; 1 if `doctor` or `audit` is not content; 2 after an error of the user's, which is one line on stderr.
     """
-    command: List | Mini | Prompt | Doctor = tyro.cli(Command, prog="vispro-gym", description=__doc__, args=args)  # type: ignore[arg-type]
+    command: List | Mini | Prompt | Doctor | Audit = tyro.cli(
+        Command,  # type: ignore[arg-type]
+        prog="vispro-gym",
+        description=__doc__,
+        args=args,
+        config=(tyro.conf.FlagCreatePairsOff,),  # a flag is off by default; --no-json would be a second form of nothing
+    )
     try:
         return command.run()
-    except (DatasetError, OSError) as error:
+    except (DatasetError, InspectionError, OSError) as error:
         print(f"vispro-gym: {error}", file=sys.stderr)
         return 2
 

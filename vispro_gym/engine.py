@@ -149,7 +149,7 @@ class Engine:
         owners: list[int] = []
         for i, job in enumerate(jobs):
             try:
-                source = extract_program(job.text)
+                source = extract_program(job.text, job.sample.image_names)
             except ExtractError as error:
                 failure = {"type": "ExtractError", "message": str(error), "line": 0}
                 outcomes[i] = Outcome("extract_error", 0.0, job.sample.sample_id, error=failure)

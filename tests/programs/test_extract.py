@@ -188,3 +188,10 @@ def _seconds(reply: str) -> float:
         if seconds[-1] < LIMIT_SECONDS:
             break
     return min(seconds)
+
+
+def test_a_body_gets_the_names_of_the_pictures() -> None:
+    names = ("left_image", "right_image")
+    program = extract_program('    return left_image.exists("cup") and right_image.exists("cup")', names)
+    assert program.startswith("def execute_command(left_image, right_image):\n    return left_image")
+    assert extract_program("return 3", names).startswith("def execute_command(left_image, right_image):\n")

@@ -7,31 +7,84 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from vispro_gym.datasets.aokvqa import AOKVQA
 from vispro_gym.datasets.base import Dataset
 from vispro_gym.datasets.clevr import CLEVR
+from vispro_gym.datasets.coco import COCO
 from vispro_gym.datasets.errors import DatasetError, MissingDataError
 from vispro_gym.datasets.gqa import GQA
-from vispro_gym.datasets.location import locate
+from vispro_gym.datasets.location import HubLocation, locate
+from vispro_gym.datasets.nlvr import NLVR
+from vispro_gym.datasets.nlvr2 import NLVR2
+from vispro_gym.datasets.omnilabel import OmniLabel
+from vispro_gym.datasets.pope import POPE
 from vispro_gym.datasets.protocols import PROTOCOLS, Protocol
+from vispro_gym.datasets.refcoco import RefCOCO, RefCOCOg, RefCOCOplus
+from vispro_gym.datasets.retrieval import COCOCaptions, Flickr30k
 from vispro_gym.datasets.sample import ImageRef, Sample
 from vispro_gym.datasets.scene import Box, Scene, SceneObject
+from vispro_gym.datasets.sugarcrepe import SugarCREPE
+from vispro_gym.datasets.tallyqa import TallyQA
+from vispro_gym.datasets.vqav2 import OKVQA, VQAv2
+from vispro_gym.datasets.vsr import VSR
+from vispro_gym.datasets.winoground import WinoGround
 
 __all__ = [
+    "AOKVQA",
     "CLEVR",
+    "COCO",
     "DATASETS",
     "GQA",
+    "NLVR",
+    "NLVR2",
+    "OKVQA",
+    "POPE",
+    "VSR",
     "Box",
+    "COCOCaptions",
     "Dataset",
     "DatasetError",
+    "Flickr30k",
     "ImageRef",
     "MissingDataError",
+    "OmniLabel",
+    "RefCOCO",
+    "RefCOCOg",
+    "RefCOCOplus",
     "Sample",
     "Scene",
     "SceneObject",
+    "SugarCREPE",
+    "TallyQA",
+    "VQAv2",
+    "WinoGround",
     "open_dataset",
 ]
 
-DATASETS: dict[str, type[Dataset]] = {cls.name: cls for cls in (GQA, CLEVR)}
+DATASETS: dict[str, type[Dataset]] = {
+    cls.name: cls
+    for cls in (
+        GQA,
+        CLEVR,
+        VQAv2,
+        OKVQA,
+        TallyQA,
+        AOKVQA,
+        POPE,
+        VSR,
+        NLVR2,
+        NLVR,
+        OmniLabel,
+        COCO,
+        RefCOCO,
+        RefCOCOplus,
+        RefCOCOg,
+        WinoGround,
+        SugarCREPE,
+        Flickr30k,
+        COCOCaptions,
+    )
+}
 """Dataset classes by name."""
 
 
@@ -50,7 +103,8 @@ def open_dataset(
 
     Args:
         name: A key of `DATASETS`, for example "GQA".
-        data_dir: Root folder in the official layout. None: see `vispro_gym.datasets.location`.
+        data_dir: Root folder in the official layout; or, after "hf:", a repository of Hugging Face `datasets`
+            (`vispro_gym.datasets.hub`). None: see `vispro_gym.datasets.location`.
         split: Split name, or the name of a protocol's split (`vispro_gym.datasets.protocols`).
         images: "required" or "optional" (blank canvases stand in for missing pictures).
         form: The form in which the dataset is asked, for those that have several; None for the first.
@@ -72,7 +126,13 @@ def open_dataset(
         inspect.signature(DATASETS[name]).bind(None, *arguments, **options)
     except TypeError:
         raise TypeError(f"{name} has no option {' or '.join(map(repr, options))}.") from None
-    dataset = DATASETS[name](locate(name, data_dir), *arguments, **options)
+    location = locate(name, data_dir)
+    cls = DATASETS[name]
+    if isinstance(location, HubLocation):
+        from vispro_gym.datasets.hub_datasets import ROW_DATASETS
+
+        cls = ROW_DATASETS[name]
+    dataset = cls(location, *arguments, **options)
     dataset.restrict(filter, None if ids else protocol.subset, ids)
     dataset.restrict(subset=subset)
     return dataset

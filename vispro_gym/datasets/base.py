@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from abc import ABC, abstractmethod
@@ -157,10 +158,9 @@ class Dataset(ABC):
         for sample_id, record, source in records:
             value = record.value if isinstance(record, Record) else record
             fields: dict[str, Value] = {"annotated": 1}
-            try:
-                fields |= self._fields(value, "") | {"annotated": int(self._is_annotated(value))}
-            except DatasetError:
-                pass
+            if isinstance(value, dict):
+                with contextlib.suppress(DatasetError):
+                    fields |= self._fields(value, "") | {"annotated": int(self._is_annotated(value))}
             add(sample_id, record, source, fields)
 
     def position(self, sample_id: str) -> int:
@@ -223,7 +223,7 @@ class Dataset(ABC):
             DatasetError: If no sample is left, or the file is damaged or names samples that do not exist.
         """
         if ids is not None:
-            wanted = read_ids(Path(ids).expanduser())
+            wanted = read_ids(Path(ids))
             positions = [self._samples.position(sample_id) for sample_id in wanted]
             if unknown := [sample_id for sample_id, position in zip(wanted, positions, strict=True) if position is None]:
                 raise DatasetError(
@@ -265,11 +265,11 @@ class Dataset(ABC):
         """
         i = range(len(self))[position]
         row = i if self._chosen is None else int(self._chosen[i])
-        sample_id = self._samples.key(row)
-        sample = self._sample(sample_id, self._samples.at(row), seed)
-        if not len(self._experts):
-            return sample
-        program = self._experts.get(sample_id)
+        sample_id, record = self._samples.item(row)
+        sample = self._sample(sample_id, record, seed)
+        if len(sample.images) > 1:
+            sample = replace(sample, image_names=self.image_names)
+        program = self._experts.get(sample_id) if len(self._experts) else None
         return replace(sample, expert_program=program) if isinstance(program, str) else sample
 
     @overload

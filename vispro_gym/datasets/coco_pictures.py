@@ -36,19 +36,20 @@ class CocoPictures:
         layout: Where the dataset's own layout has its pictures, below `root`, "{id}" standing for the image id: for example
             "Images/mscoco/val2014/COCO_val2014_{id:012d}.jpg".
         images: "required" or "optional".
+        instances: The dataset's own instance files, beside those in `annotations/`; they come first.
 
     Attributes:
         sources: The instance files that were found.
     """
 
-    def __init__(self, root: Path, layout: Sequence[str], images: str) -> None:
+    def __init__(self, root: Path, layout: Sequence[str], images: str, instances: Sequence[Path] = ()) -> None:
         shared = folder_of("COCO")
         roots = [root] if shared in (None, root) else [root, shared]
         self._images = images
         self._patterns = [(root, pattern) for pattern in layout]
         self._patterns += [(folder, pattern) for folder in roots for pattern in _STANDARD]
         self._scenes = SceneCache(self._read_scene)
-        self.sources: list[Path] = []
+        self.sources: list[Path] = list(instances)
         for folder in roots:  # the newer release first: an image may be in both
             self.sources += sorted((folder / "annotations").glob("instances_*.json"), key=lambda p: ("2014" in p.name, p.name))
         self._indexes: list[Index] | None = None

@@ -3,8 +3,8 @@
 The index of a file is built once, in one pass that holds one record at a time, and read page by page afterwards. It is named by
 the identity of the files that it was made from (path, size and time of the last change), so that a changed file gets a new index.
 It is written under another name and renamed when complete: a build that is interrupted leaves nothing that would be read. When
-several processes want the same index, one builds it and the others wait. Every read makes sure that the file is still the one that
-was indexed: a wrong record would be a wrong reward.
+several processes want the same index, one builds it and the others wait. Every read makes sure that the file is still the one
+that was indexed: a wrong record would be a wrong reward.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from vispro_gym.datasets.cache import cache_dir
 from vispro_gym.datasets.errors import DatasetError, logger
 
 _FORMAT = 2
+_PAGE = 4_096  # bytes, of SQLite's files
 _ANNOUNCED = 100_000_000  # bytes from which on building takes so long that one wants to know why
 
 Value = str | int | float | None
@@ -166,9 +167,10 @@ def _version(stat: os.stat_result) -> Version:
 
 
 def _is_built(path: Path) -> bool:
-    """Whether there is an index; an empty file is what a machine leaves that lost its power."""
+    """Whether there is an index. A file that is no whole number of pages is what a machine leaves that lost its power."""
     try:
-        return path.stat().st_size > 0
+        size = path.stat().st_size
+        return size > 0 and size % _PAGE == 0
     except FileNotFoundError:
         return False
 
@@ -193,6 +195,7 @@ def _build(
     connection = sqlite3.connect(partial, isolation_level=None)
     try:
         # Nobody else sees the file, and it is thrown away if anything happens: neither a journal on disk nor flushing is needed.
+        connection.execute(f"PRAGMA page_size = {_PAGE}")
         connection.execute("PRAGMA journal_mode = MEMORY")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
@@ -222,7 +225,7 @@ def _forget_lost_roots(indexes: Path) -> None:
 
 
 class _Handles:
-    """What one process has open. A fork copies the state of SQLite and of its locks as it happens to be: no other process uses it."""
+    """What one process has open. No other process uses it: a fork copies SQLite's state and its locks as they happen to be."""
 
     def __init__(self, path: Path) -> None:
         self.connection = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
@@ -322,6 +325,7 @@ class Table:
     def __init__(self, index: Index, name: str, size: int) -> None:
         self._index, self._name, self._size = index, name, size
         self._select = f'SELECT _source, _start, _size, _body FROM "{name}" WHERE'
+        self._item = self._select.replace("SELECT", "SELECT key,")
 
     def __len__(self) -> int:
         return self._size
@@ -338,6 +342,11 @@ class Table:
         """Key of the record at a position."""
         ((key,),) = self._index.rows(f'SELECT key FROM "{self._name}" WHERE position = ?', (position,))
         return str(key)
+
+    def item(self, position: int) -> tuple[str, Any]:
+        """Key and record at a position: as `key` and `at`, in one query."""
+        ((key, *row),) = self._index.rows(f"{self._item} position = ?", (position,))
+        return key, self._index.load(*row)
 
     def at(self, position: int) -> Any:
         """The record at a position."""
@@ -371,7 +380,7 @@ class Table:
 
 
 class Keys(Sequence[str]):
-    """The keys of the records at some positions, looked up when asked for."""
+    """The keys of the records at some positions (in order), looked up when asked for."""
 
     def __init__(self, table: Table, positions: NDArray[np.int64] | None) -> None:
         self._table, self._positions = table, positions
@@ -391,6 +400,13 @@ class Keys(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         return (key for (key,) in self._table.fields(["key"], self._positions))
+
+    def __contains__(self, key: object) -> bool:
+        position = self._table.position(key) if isinstance(key, str) else None
+        if position is None or self._positions is None:
+            return position is not None
+        found = int(np.searchsorted(self._positions, position))
+        return found < len(self._positions) and bool(self._positions[found] == position)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)

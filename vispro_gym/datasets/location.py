@@ -1,7 +1,8 @@
 """Where a dataset's files are.
 
 The order is: the `data_dir` argument, the environment variable `VISPRO_DATA_<NAME>`, `<VISPRO_DATA_ROOT>/<name>`,
-and last the embedded mini data, which is generated into the cache folder on first use. Nothing is ever downloaded.
+and last the embedded mini data, which is generated into the cache folder on first use. Nothing is ever downloaded, except what a
+`data_dir` asks for by the name of a repository ("hf:owner/name", see `vispro_gym.datasets.hub`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,18 @@ class Location:
     is_mini: bool
 
 
+HUB_PREFIX = "hf:"
+"""What `data_dir` starts with for data published as a repository of Hugging Face `datasets`."""
+
+
+@dataclass(frozen=True)
+class HubLocation(Location):
+    """The folder of such a repository, its address as given, and its name if it is fetched from the Hub."""
+
+    address: str
+    repository: str | None
+
+
 def folder_of(name: str) -> Path | None:
     """The folder that the environment variables name for a dataset; None if they name none that exists."""
     if value := os.environ.get(f"VISPRO_DATA_{name.upper()}"):
@@ -40,14 +53,22 @@ def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> Locatio
 
     Args:
         name: Dataset name as in the environment id, for example "GQA".
-        data_dir: The dataset's root folder, or None to look in the environment variables and then use the mini data.
+        data_dir: The dataset's root folder, or None to look in the environment variables and then use the mini data; after "hf:"
+            a repository of Hugging Face `datasets`, see `vispro_gym.datasets.hub`.
 
     Raises:
-        MissingDataError: If a folder was named, by argument or environment variable, that does not exist.
+        MissingDataError: If a folder was named, by argument or environment variable, that does not exist, or a repository that
+            cannot be fetched.
+        DatasetError: If the dataset is not known to be published as such a repository.
+        ImportError: If the library `datasets`, which repositories need, is not installed.
         TypeError: If `data_dir` is no path.
     """
     if data_dir is not None and not isinstance(data_dir, str | os.PathLike):
         raise TypeError(f"data_dir={data_dir!r} is no path. Expected a str, a path or None.")
+    if data_dir is not None and str(data_dir).startswith(HUB_PREFIX):
+        from vispro_gym.datasets.hub import locate_hub
+
+        return locate_hub(name, str(data_dir))
     candidates = [
         ("data_dir", data_dir),
         (f"the environment variable VISPRO_DATA_{name.upper()}", os.environ.get(f"VISPRO_DATA_{name.upper()}")),

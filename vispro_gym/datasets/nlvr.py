@@ -86,7 +86,6 @@ class NLVR(Dataset):
         self._add_samples(builder, "identifier", records)
 
     def _fields(self, record: Any, where: str) -> dict[str, str | int]:
-        record_value(record, "identifier", str, where)
         fields: dict[str, str | int] = {}
         if "structured_rep" in record:
             items = [item for box in _boxes(record, where) for item in box]

@@ -65,11 +65,11 @@ class NLVR2(Dataset):
         return [self._path, *self._pictures.sources]
 
     def _build(self, builder: Builder) -> None:
+        self._pictures.has("")  # a damaged instance file is found here, not at each example
         records = split_records(f"NLVR2 {self.split}", self._path, _EXPECTED, "label", "identifier")
         self._add_samples(builder, "identifier", records)
 
     def _fields(self, record: Any, where: str) -> dict[str, str | int]:
-        record_value(record, "identifier", str, where)
         fields: dict[str, str | int] = {}
         if "synset" in record:
             fields["synset"] = record_value(record, "synset", str, where)
@@ -118,7 +118,7 @@ def truth_of(record: Any, where: str) -> bool:
     Raises:
         DatasetError: If it is neither; names `where`.
     """
-    label = record_value(record, "label", str, where)
+    label: str = record_value(record, "label", str, where)
     if label.lower() not in ("true", "false"):
         raise DatasetError(f"{where} has the label {label!r:.80}. Expected 'True' or 'False'.")
     return label.lower() == "true"

@@ -46,6 +46,7 @@ class POPE(Dataset):
         return [self._path, *self._pictures.sources]
 
     def _build(self, builder: Builder) -> None:
+        self._pictures.has(0)  # a damaged instance file is found here, not at each question
         records = split_records(f"POPE {self.split}", self._path, _EXPECTED, "label", "question_id", int)
         self._add_samples(builder, "question_id", records)
 

@@ -1,8 +1,8 @@
 """The splits that papers on visual programs report, under names of their own.
 
-VisReP (Khan et al., CVPR 2024) did not publish its splits; the re-implementation that ViUniT (Panagopoulou et al., CVPR 2025) ships
-tells what they are. Where it has a list of ids, pass that file as `ids=` to get exactly its samples; without it, the split is drawn
-by the documented rule, the same one always (`vispro_gym.datasets.selection.select_per_type`).
+VisReP (Khan et al., CVPR 2024) did not publish its splits; the re-implementation that ViUniT (Panagopoulou et al., CVPR 2025)
+ships tells what they are. Where it has a list of ids, pass that file as `ids=` to get exactly its samples; without it, the split
+is drawn by the documented rule, the same one always (`vispro_gym.datasets.selection.select_per_type`).
 
 | dataset | split | what it is |
 |---|---|---|

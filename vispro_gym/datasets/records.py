@@ -46,8 +46,9 @@ def record_value(record: Any, key: str, kind: type | tuple[type, ...], where: st
     if key not in record:
         raise DatasetError(f"{where} has no key {key!r}. Expected a record of the official format.")
     value = record[key]
-    if not isinstance(value, kind):
-        names = " or ".join(t.__name__ for t in (kind if isinstance(kind, tuple) else (kind,)))
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and not {bool, object} & set(kinds)):  # to Python, True is an int
+        names = " or ".join(t.__name__ for t in kinds)
         raise DatasetError(f"{where} has {key!r} of type {type(value).__name__}. Expected {names}.")
     return value
 

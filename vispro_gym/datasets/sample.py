@@ -89,6 +89,7 @@ class Sample:
             translators.
         expert_program: Source text of a program that is right, if the folder holds one
             (`vispro_gym.datasets.base.Dataset`).
+        image_names: Names of the pictures, one for each: what the parameters of programs are called.
         record: The official record or records that the sample was made from: what the official metric reads.
     """
 
@@ -99,4 +100,5 @@ class Sample:
     fields: Mapping[str, str | int] = field(default_factory=dict)
     functional_program: tuple[Mapping[str, Any], ...] | None = None
     expert_program: str | None = None
+    image_names: tuple[str, ...] = ("image",)
     record: Any = field(default=None, repr=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,9 @@ from vispro_gym.datasets.index import Table, Value
 if TYPE_CHECKING:
     from vispro_gym.datasets.base import Dataset
 
+_SIGNS = {"min": ">=", "max": "<="}
+_PARAMETERS = 900  # of one query, as SQLite limits their number
+
 
 def select_where(table: Table, wanted: Mapping[str, Any], fields: Sequence[str], name: str) -> NDArray[np.int64]:
     """Positions of the samples whose fields have the wanted values.
@@ -34,29 +38,47 @@ def select_where(table: Table, wanted: Mapping[str, Any], fields: Sequence[str],
     """
     if not isinstance(wanted, Mapping):
         raise ValueError(f"filter={wanted!r:.80} is no filter. Expected a dict by field, such as {{'{fields[0]}': ...}}.")
-    conditions: list[str] = []
-    values: list[Value] = []
+    kept = table.where("1") if not wanted else None
     for field, value in wanted.items():
         if field not in fields:
             raise ValueError(f"filter has the field {field!r:.80}, which {name} has not. Expected some of: {', '.join(fields)}.")
-        if isinstance(value, Mapping):
-            if not value or not value.keys() <= {"min", "max"} or not all(_is_number(bound) for bound in value.values()):
-                raise ValueError(f"filter[{field!r}] is {value!r:.80}. Expected numbers under 'min', 'max' or both.")
-            for bound, sign in (("min", ">="), ("max", "<=")):
-                if bound in value:
-                    conditions.append(f'"{field}" {sign} ?')
-                    values.append(value[bound])
-            continue
-        options = value if isinstance(value, list | tuple) else [value]
-        if not options or not all(isinstance(option, str | bool) or _is_number(option) for option in options):
-            raise ValueError(f"filter[{field!r}] is {value!r:.80}. Expected a text, a number, or a list of these.")
-        conditions.append(f'"{field}" IN ({",".join("?" * len(options))})')
-        values += options
-    return table.where(" AND ".join(conditions) or "1", values)
+        found = _in_range(table, field, value) if isinstance(value, Mapping) else _one_of(table, field, value)
+        kept = found if kept is None else np.intersect1d(kept, found)
+    assert kept is not None
+    return kept
+
+
+def _in_range(table: Table, field: str, bounds: Mapping[str, Any]) -> NDArray[np.int64]:
+    if not bounds or not bounds.keys() <= {"min", "max"} or not all(_is_number(bound) for bound in bounds.values()):
+        raise ValueError(f"filter[{field!r}] is {bounds!r:.80}. Expected numbers under 'min', 'max' or both.")
+    # SQLite takes any text for larger than any number
+    conditions = " AND ".join([f"typeof(\"{field}\") <> 'text'", *(f'"{field}" {_SIGNS[bound]} ?' for bound in bounds)])
+    return table.where(conditions, [_storable(bound) for bound in bounds.values()])
+
+
+def _one_of(table: Table, field: str, value: Any) -> NDArray[np.int64]:
+    options = value if isinstance(value, list | tuple) else [value]
+    if not options or not all(_is_text(option) or isinstance(option, bool) or _is_number(option) for option in options):
+        raise ValueError(f"filter[{field!r}] is {value!r:.80}. Expected a text, a number, or a list of these.")
+    found = []
+    for i in range(0, len(options), _PARAMETERS):
+        some = [_storable(option) for option in options[i : i + _PARAMETERS]]
+        found.append(table.where(f'"{field}" IN ({",".join("?" * len(some))})', some))
+    return np.unique(np.concatenate(found))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)  # half of a surrogate pair is no text
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+
+
+def _storable(value: Any) -> Value:
+    """A value as SQLite can hold it. Integers of more than 64 bits, which no field holds, become larger than any number."""
+    too_large = isinstance(value, int) and not -(1 << 63) <= value < 1 << 63
+    return math.inf * (1 if value > 0 else -1) if too_large else value
 
 
 def select_per_type(table: Table, chosen: NDArray[np.int64] | None, subset: str, dataset: Dataset) -> NDArray[np.int64]:
@@ -73,7 +95,7 @@ def select_per_type(table: Table, chosen: NDArray[np.int64] | None, subset: str,
     Raises:
         ValueError: If the subset is of another form, or the dataset has no types.
     """
-    match = re.fullmatch(r"([1-9]\d{0,8})_per_type", subset) if isinstance(subset, str) else None
+    match = re.fullmatch(r"([1-9][0-9]{0,8})_per_type", subset) if isinstance(subset, str) else None
     if match is None:
         raise ValueError(f"subset={subset!r:.80} is unknown. Expected a number of samples per type, such as '10_per_type'.")
     if dataset.type_field is None:
@@ -82,7 +104,7 @@ def select_per_type(table: Table, chosen: NDArray[np.int64] | None, subset: str,
     by_type: defaultdict[Any, list[int]] = defaultdict(list)
     for position, (kind,) in zip(positions, table.fields([dataset.type_field], chosen), strict=True):
         by_type[kind].append(int(position))
-    taken: list[int] = []
+    taken: dict[str, int] = {}
     covered: set[str] = set()
     for kind in sorted(by_type, key=str):
         pool = by_type[kind]
@@ -91,12 +113,16 @@ def select_per_type(table: Table, chosen: NDArray[np.int64] | None, subset: str,
         for position in pool:
             if kept == int(match[1]):
                 break
-            if table.key(position) in covered:
+            key = table.key(position)
+            if key in covered:
                 continue
-            covered.update(dataset.equivalents(table.at(position)))
-            taken.append(position)
+            same = dataset.equivalents(table.at(position))
+            if not taken.keys().isdisjoint(same):  # said by one of the two alone
+                continue
+            covered.update(same)
+            taken[key] = position
             kept += 1
-    return np.array(sorted(taken), np.int64)
+    return np.array(sorted(taken.values()), np.int64)
 
 
 def read_ids(path: Path) -> list[str]:
@@ -111,7 +137,7 @@ def read_ids(path: Path) -> list[str]:
         listed = json.loads(text) if text.startswith("[") else [line.strip() for line in text.splitlines() if line.strip()]
     except FileNotFoundError:
         raise MissingDataError(f"{path} is missing. Expected {expected}.") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError, RuntimeError) as error:  # the last one if "~" is nobody's folder
         raise DatasetError(f"{path} cannot be read: {error}. Expected {expected}.") from error
     if not listed or not all(isinstance(item, str | int) and not isinstance(item, bool) for item in listed):
         raise DatasetError(f"{path} holds no list of ids. Expected {expected}.")

@@ -54,6 +54,7 @@ class VSR(Dataset):
         return [self._path, *self._pictures.sources]
 
     def _build(self, builder: Builder) -> None:
+        self._pictures.has(0)  # a damaged instance file is found here, not at each statement
         self._add_samples(builder, "line", split_records(f"VSR {self.split}", self._path, _EXPECTED, "label", None))
 
     def _fields(self, record: Any, where: str) -> dict[str, str | int]:

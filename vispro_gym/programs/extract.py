@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Sequence
+from functools import partial
 
 from vispro_gym.programs.api import ENTRY_POINT
 
@@ -44,11 +46,12 @@ class ExtractError(ValueError):
     """A reply that holds no program."""
 
 
-def extract_program(reply: str) -> str:
+def extract_program(reply: str, image_names: Sequence[str] = ("image",)) -> str:
     """Returns the source of the program in a reply.
 
     Args:
         reply: Any text.
+        image_names: Names of the pictures: the parameters of a function whose body alone is given.
 
     Returns:
         Source that defines `execute_command`, dedented. It need not be valid Python.
@@ -62,7 +65,7 @@ def extract_program(reply: str) -> str:
     if _ENTRY.search(text) or _RETURN.search(text):
         closed, unclosed = _fenced_blocks(text)
         bare = _pieces_of_code(text)
-        for wanted, finish in ((_ENTRY, _dedent), (_RETURN, _wrap_body)):
+        for wanted, finish in ((_ENTRY, _dedent), (_RETURN, partial(_wrap_body, image_names=image_names))):
             ordered = closed + bare if any(map(wanted.match, unclosed)) else bare + closed
             for lines in reversed(ordered):
                 if any(map(wanted.match, lines)):
@@ -166,7 +169,7 @@ def _dedent(lines: list[str]) -> str:
     return "\n".join(line.removeprefix(margin) for line in lines).strip("\n") + "\n"
 
 
-def _wrap_body(lines: list[str]) -> str:
+def _wrap_body(lines: list[str], image_names: Sequence[str]) -> str:
     """Puts a body under a `def` line of its own."""
     start = next(i for i, line in enumerate(lines) if line.strip())
     rest = [_indent(line) for line in _outside_strings(lines[start:])[1:] if line]
@@ -175,8 +178,10 @@ def _wrap_body(lines: list[str]) -> str:
         lines = [margin * " " + lines[start], *lines[start + 1 :]]  # the prompt ended in the indentation
     lines = _dedent(lines).split("\n")
     lines = ["    " + line if outside else line for line, outside in zip(lines, _outside_strings(lines), strict=True)]
-    parameter = "image" if re.search(r"\bimage\b", "\n".join(lines)) else "image_patch"
-    return "\n".join([f"def {ENTRY_POINT}({parameter}):", *lines])
+    parameters = ", ".join(image_names)
+    if len(image_names) == 1 and not re.search(r"\bimage\b", "\n".join(lines)):
+        parameters = "image_patch"
+    return "\n".join([f"def {ENTRY_POINT}({parameters}):", *lines])
 
 
 def _outside_strings(lines: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from string import ascii_uppercase
 from typing import Any
 
-from vispro_gym.datasets.options import Choice
+from vispro_gym.datasets.options import Choice, one_line
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.tasks.base import Score, Task
 from vispro_gym.tasks.vqa import answer_text, normalise
@@ -48,8 +48,8 @@ def chosen_option(answer: Any, target: Choice) -> int | None:
         return index if type(index) is int and 0 <= index < target.count else None
     if not isinstance(answer, str | bool):
         return None
-    text = normalise(answer_text(answer) or "")
-    names = [normalise(option) for option in target.texts or ()]
+    text = normalise(one_line(answer_text(answer) or ""))
+    names = [normalise(one_line(option)) for option in target.texts or ()]
     if text in names:
         return names.index(text) if names.count(text) == 1 else None
     letters = [letter.lower() for letter in ascii_uppercase[: target.count]]

@@ -36,6 +36,29 @@ class Generator:
 GENERATORS = {
     "GQA": Generator("gqa:write_gqa", ("gqa", "drawing")),
     "CLEVR": Generator("clevr:write_clevr", ("clevr",)),
+    "VQAv2": Generator("vqav2:write_vqav2", ("photos", "gqa", "drawing", "vqav2.py")),
+    "OKVQA": Generator("okvqa:write_okvqa", ("photos", "gqa", "drawing", "vqav2.py", "okvqa.py")),
+    "TallyQA": Generator("tallyqa:write_tallyqa", ("photos", "gqa", "drawing", "vqav2.py", "tallyqa.py")),
+    "AOKVQA": Generator("aokvqa:write_aokvqa", ("photos", "gqa", "drawing", "vqav2.py", "aokvqa.py")),
+    "POPE": Generator("pope:write_pope", ("photos", "gqa", "drawing", "json_files.py", "pope.py")),
+    "VSR": Generator("vsr:write_vsr", ("photos", "gqa", "drawing", "json_files.py", "vsr.py")),
+    "NLVR2": Generator("nlvr2:write_nlvr2", ("photos", "gqa", "drawing", "json_files.py", "nlvr2.py")),
+    "NLVR": Generator(
+        "nlvr:write_nlvr", ("photos/wording.py", "json_files.py", "nlvr.py", "nlvr_boxes.py", "nlvr_statements.py")
+    ),
+    "OmniLabel": Generator("omnilabel:write_omnilabel", ("photos", "gqa", "drawing", "json_files.py", "omnilabel.py")),
+    "COCO": Generator("coco:write_coco", ("photos", "gqa", "drawing", "json_files.py", "coco.py")),
+    "RefCOCO": Generator("refcoco:write_refcoco", ("photos", "gqa", "drawing", "json_files.py", "refcoco.py")),
+    "RefCOCOplus": Generator("refcoco:write_refcoco_plus", ("photos", "gqa", "drawing", "json_files.py", "refcoco.py")),
+    "RefCOCOg": Generator("refcoco:write_refcocog", ("photos", "gqa", "drawing", "json_files.py", "refcoco.py")),
+    "WinoGround": Generator("winoground:write_winoground", ("photos", "gqa", "drawing", "json_files.py", "winoground.py")),
+    "SugarCREPE": Generator("sugarcrepe:write_sugarcrepe", ("photos", "gqa", "drawing", "json_files.py", "sugarcrepe.py")),
+    "Flickr30k": Generator(
+        "flickr30k:write_flickr30k", ("photos", "gqa", "drawing", "json_files.py", "captioned.py", "flickr30k.py")
+    ),
+    "COCOCaptions": Generator(
+        "coco_captions:write_coco_captions", ("photos", "gqa", "drawing", "json_files.py", "captioned.py", "coco_captions.py")
+    ),
 }
 """The datasets that have mini data."""
 

@@ -1,0 +1,175 @@
+"""OmniLabel (Schulter et al., ICCV 2023), detection by free-form descriptions, in its official layout.
+
+    ROOT/omnilabel_val_v0.1.3/dataset_all_val_v0.1.3.json       also in ROOT itself; v0.1.4 likewise
+    ROOT/omnilabel_val_v0.1.3/dataset_all_val_v0.1.3_{coco,object365,openimagesv5}.json
+    ROOT/{coco,object365,openimagesv5}/...                      pictures, as "file_name" says; also below ROOT/images/
+    ROOT/annotations/instances_*.json                           not official: COCO instances by file name, for the oracle
+
+Pictures of COCO are found in `coco/val2017/` and in COCO's own folder, too (`VISPRO_DATA_COCO`). Downloads:
+https://www.omnilabel.org/dataset/download. The test splits have no annotations. The files say nothing of the size of pictures:
+where neither a picture nor its instances are there, a sample can be scored but not seen.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vispro_gym.datasets.base import Dataset
+from vispro_gym.datasets.boxes import boxes_of
+from vispro_gym.datasets.errors import DatasetError, MissingDataError
+from vispro_gym.datasets.index import Builder
+from vispro_gym.datasets.json_stream import scan_list
+from vispro_gym.datasets.location import folder_of
+from vispro_gym.datasets.named_pictures import NamedPictures
+from vispro_gym.datasets.records import record_list, record_value
+from vispro_gym.datasets.sample import ImageRef, Sample
+
+_DOWNLOADS = "https://www.omnilabel.org/dataset/download"
+_FILE = re.compile(r"dataset_(?P<part>.+?)(?:_v(?P<version>\d+(?:\.\d+)*))?(?P<source>_\w+)?\.json")
+_EXPECTED = (
+    'an OmniLabel dataset, {"images": [...], "descriptions": [...], "annotations": [...]} (test splits have no annotations)'
+)
+_FILE_NAME = re.compile(r"(\w[^/\\:\0\ud800-\udfff]{0,100}/){0,6}\w[^/\\:\0\ud800-\udfff]{0,100}")
+_LARGEST = 10**9  # two ids together fit into 64 bits
+_SHORT, _MEDIUM = 3, 8  # words, as the official code groups descriptions
+
+
+class OmniLabel(Dataset):
+    """One split of OmniLabel: all objects that fit a description, which may be none.
+
+    A split is named by its file: "val" for `dataset_all_val_v0.1.4.json` (the newest version that is there), "val_coco" for
+    `dataset_all_val_v0.1.4_coco.json`, "sample" for `dataset_sample.json`. A sample is a picture with a description of its label
+    space, categories included. Sample ids are "{image_id}-{description_id}"; targets are `vispro_gym.datasets.boxes.Boxes`.
+    """
+
+    name = "OmniLabel"
+    forms = {"description": "omnilabel"}  # noqa: RUF012 (the base class declares it)
+    fields = ("type", "words", "polarity")
+    type_field = "type"
+
+    def _sources(self) -> list[Path]:
+        root = self.location.root
+        found: dict[str, list[tuple[tuple[int, ...], str, Path]]] = {}
+        for folder in (root, *sorted(path for path in root.glob("omnilabel_*") if path.is_dir())):
+            for path in folder.glob("dataset_*.json"):
+                if match := _FILE.fullmatch(path.name):
+                    split = match["part"].removeprefix("all_") + (match["source"] or "")
+                    version = tuple(int(number) for number in (match["version"] or "0").split("."))
+                    found.setdefault(split, []).append((version, path.name, path))
+        if self.split not in found:
+            there = f"Splits found there: {', '.join(sorted(found))}." if found else "No dataset files were found there."
+            raise MissingDataError(
+                f"OmniLabel has no split {self.split!r} in {root}. Expected dataset_all_{self.split}_v0.1.4.json there or in "
+                f"omnilabel_{self.split}_v0.1.4/. {there} The official files are at {_DOWNLOADS}."
+            )
+        self._path = max(found[self.split])[-1]
+        self._pictures = NamedPictures(root, self.images)
+        return [self._path, *self._pictures.sources]
+
+    def _build(self, builder: Builder) -> None:
+        images = builder.table("images", unique="image id")
+        descriptions = builder.table("descriptions", unique="description id")
+        annotations = builder.table("annotations")
+        self._facts: list[tuple[int, dict[str, str | int]]] = []
+        self._files: dict[int, str] = {}
+        spaces, positive = array("q"), array("q")
+        for record in scan_list(self._path, _EXPECTED, ("images", "descriptions", "annotations")):
+            where = f"{self._path}, {record.member} {record.key}"
+            if record.member == "images":
+                image_id = _whole(record.value, "id", where)
+                images(str(image_id), record, self._path)
+                name = record.value.get("file_name")
+                self._files[image_id] = name if isinstance(name, str) else ""
+            elif record.member == "descriptions":
+                description_id, position = _whole(record.value, "id", where), len(self._facts)
+                # a record of some thousand image ids, which would be read again for each of them
+                kept = {key: value for key, value in record.value.items() if key != "image_ids"}
+                descriptions(str(description_id), kept | {"position": position})
+                try:
+                    facts = _facts(kept, where)
+                except DatasetError:
+                    facts = {}  # it stays in the split: reading it says what is wrong
+                self._facts.append((description_id, facts))
+                spaces.extend(image_id * _LARGEST + position for image_id in _ids(record.value, "image_ids", where))
+            else:
+                image_id = _whole(record.value, "image_id", where)
+                annotations(str(image_id), record, self._path)
+                positive.extend(image_id * _LARGEST + number for number in _ids(record.value, "description_ids", where))
+        self._positive = np.unique(np.array(positive, np.int64))
+        self._pictures.has("")  # damaged instances are an error, not pictures without annotations
+        self._add_samples(builder, "image and description", self._pairs(np.unique(np.array(spaces, np.int64))))
+        del self._facts, self._files, self._positive
+
+    def _pairs(self, pairs: Any) -> Iterator[tuple[str, Any, None]]:
+        """The samples, by image id and then in the order of the descriptions, as the official code goes through them."""
+        for pair in pairs:
+            image_id, position = divmod(int(pair), _LARGEST)
+            if image_id in self._files:
+                description_id, _ = self._facts[position]
+                yield f"{image_id}-{description_id}", {"image_id": image_id, "position": position}, None
+
+    def _fields(self, record: Any, where: str) -> dict[str, str | int]:
+        description_id, facts = self._facts[record["position"]]
+        pair = record["image_id"] * _LARGEST + description_id
+        found = int(np.searchsorted(self._positive, pair))
+        is_positive = found < len(self._positive) and self._positive[found] == pair
+        return facts | {"polarity": "positive" if is_positive else "negative"}
+
+    def _is_annotated(self, record: Any) -> bool:
+        name = self._files[record["image_id"]]
+        return not name or self._pictures.has(name.rpartition("/")[2])
+
+    def _sample(self, sample_id: str, record: Any, seed: int) -> Sample:
+        where = f"OmniLabel {self.split} sample {sample_id}"
+        image_key, _, description_key = sample_id.partition("-")
+        image = self._index.table("images").get(image_key)
+        description = self._index.table("descriptions").get(description_key)
+        annotations = self._index.table("annotations").all(image_key)
+        meant = [annotation for annotation in annotations if description["id"] in annotation["description_ids"]]
+        return Sample(
+            sample_id=sample_id,
+            query=record_value(description, "text", str, where),
+            images=(self._ref(image, where),),
+            target=boxes_of(meant, where),
+            fields=_facts(description, where) | {"polarity": "positive" if meant else "negative"},
+            record={"image": image, "description": description, "annotations": meant},
+        )
+
+    def _ref(self, image: Any, where: str) -> ImageRef:
+        name = record_value(image, "file_name", str, where)
+        if not _FILE_NAME.fullmatch(name):  # it is part of a path: it must not lead out of the folder
+            raise DatasetError(f"{where} has the file_name {name!r:.80}. Expected a path such as 'coco/000000000139.jpg'.")
+        root, last = self.location.root, name.rpartition("/")[2]
+        paths = [root / name, root / "images" / name]
+        if name.startswith("coco/"):
+            folders = [root / "coco", root / "images" / "coco", *filter(None, [folder_of("COCO")])]
+            paths += [folder / "val2017" / last for folder in folders]
+        return self._pictures.ref(next((path for path in paths if path.exists()), paths[0]), last)
+
+
+def _facts(description: Any, where: str) -> dict[str, str | int]:
+    words = len(record_value(description, "text", str, where).split())
+    return {
+        "type": record_value(record_value(description, "anno_info", dict, where), "type", str, where),
+        "words": "short" if words <= _SHORT else "medium" if words <= _MEDIUM else "long",
+    }
+
+
+def _ids(record: Any, key: str, where: str) -> list[int]:
+    ids: list[int] = record_list(record, key, int, where)
+    if ids and not 0 <= min(ids) <= max(ids) < _LARGEST:
+        raise DatasetError(f"{where} has {key!r} from {min(ids)!r:.40} to {max(ids)!r:.40}. Expected ids from 0 to {_LARGEST - 1}.")
+    return ids
+
+
+def _whole(record: Any, key: str, where: str) -> int:
+    value: int = record_value(record, key, int, where)
+    if not 0 <= value < _LARGEST:
+        raise DatasetError(f"{where} has {key!r}: {value!r:.40}. Expected an integer from 0 to {_LARGEST - 1}.")
+    return value

@@ -1,0 +1,104 @@
+"""SugarCrepe (Hsieh et al., NeurIPS 2023) in its official layout.
+
+    ROOT/data/{add_att,add_obj,replace_att,replace_obj,replace_rel,swap_att,swap_obj}.json     also in ROOT itself
+    ROOT/val2017/{image_id:012d}.jpg                                                           pictures of COCO
+
+A file is one object of `{"filename", "caption", "negative_caption"}` by number; some numbers are missing. Pictures and instance
+annotations are found as in `vispro_gym.datasets.coco_pictures`. Download: https://github.com/RAIVNLab/sugar-crepe (MIT; the
+captions are made from COCO's, CC BY 4.0; pictures under Flickr terms).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from vispro_gym.datasets.base import Dataset
+from vispro_gym.datasets.coco_pictures import CocoPictures
+from vispro_gym.datasets.errors import DatasetError, MissingDataError
+from vispro_gym.datasets.index import Builder
+from vispro_gym.datasets.json_stream import Record, scan_object
+from vispro_gym.datasets.options import Choice, list_options, one_line, shuffled
+from vispro_gym.datasets.records import record_value
+from vispro_gym.datasets.sample import Sample
+
+TYPES = ("add_att", "add_obj", "replace_att", "replace_obj", "replace_rel", "swap_att", "swap_obj")
+"""The ways in which a caption is made wrong, named as the files."""
+_ADDRESS = "https://github.com/RAIVNLab/sugar-crepe"
+_EXPECTED = 'an official SugarCrepe file, {number: {"filename", "caption", "negative_caption"}}'
+_FILE_NAME = re.compile(r"(?:COCO_(?:train|val)2014_)?([0-9]{12})\.jpg")
+
+
+class SugarCREPE(Dataset):
+    """SugarCrepe: a picture and two captions, one of which is right and the other wrong in one thing.
+
+    The split "test" is everything, and each of `TYPES` is a split, too. Sample ids are "{type}-{number}"; the target is a
+    `vispro_gym.datasets.options.Choice` of the captions, whose order depends on the seed.
+    """
+
+    name = "SugarCREPE"
+    forms = {"caption": "sugarcrepe"}  # noqa: RUF012 (the base class declares it)
+    fields = ("type",)
+    type_field = "type"
+
+    def _sources(self) -> list[Path]:
+        root = self.location.root
+        if self.split != "test" and self.split not in TYPES:
+            raise MissingDataError(f"SugarCREPE has no split {self.split!r}. Expected 'test' or one of: {', '.join(TYPES)}.")
+        wanted = TYPES if self.split == "test" else (self.split,)
+        folder = next((folder for folder in (root / "data", root) if any((folder / f"{t}.json").is_file() for t in wanted)), None)
+        missing = [f"{kind}.json" for kind in wanted if folder is None or not (folder / f"{kind}.json").is_file()]
+        if folder is None or missing:
+            raise MissingDataError(
+                f"SugarCREPE split {self.split!r} is not in {root}: {', '.join(missing)} missing. "
+                f"Expected the files in data/ (or in the folder itself). The official files are at {_ADDRESS}."
+            )
+        self._paths = {kind: folder / f"{kind}.json" for kind in wanted}
+        self._pictures = CocoPictures(root, ("val2017/{id:012d}.jpg",), self.images)
+        return [*self._paths.values(), *self._pictures.sources]
+
+    @property
+    def is_shuffled(self) -> bool:
+        """Always: the right caption comes first in the files."""
+        return True
+
+    def _build(self, builder: Builder) -> None:
+        self._pictures.has(0)  # a damaged instance file is found here, not at each item
+        self._add_samples(builder, "item", self._items())
+
+    def _items(self) -> Iterator[tuple[str, Record, Path]]:
+        for kind, path in self._paths.items():
+            for record in scan_object(path, _EXPECTED):
+                value = record.value | {"type": kind} if isinstance(record.value, dict) else record.value
+                yield f"{kind}-{record.key}", record._replace(value=value), path
+
+    def _fields(self, record: Any, where: str) -> dict[str, str | int]:
+        return {"type": record_value(record, "type", str, where)}
+
+    def _is_annotated(self, record: Any) -> bool:
+        return self._pictures.has(_image_id(record, ""))
+
+    def _sample(self, sample_id: str, record: Any, seed: int) -> Sample:
+        where = f"SugarCREPE {self.split} item {sample_id}"
+        captions = [one_line(record_value(record, key, str, where)) for key in ("caption", "negative_caption")]
+        texts, right = shuffled(captions, 0, seed, sample_id)
+        return Sample(
+            sample_id=sample_id,
+            query=list_options("Which text matches the image?", texts),
+            images=(self._pictures.ref(_image_id(record, where)),),
+            target=Choice(right, tuple(texts), len(texts)),
+            fields={"type": sample_id.partition("-")[0]},
+            record=record,
+        )
+
+
+def _image_id(record: Any, where: str) -> int:
+    name = record_value(record, "filename", str, where)
+    match = _FILE_NAME.fullmatch(name)
+    if match is None:
+        raise DatasetError(
+            f"{where} has 'filename': {name!r:.80}. Expected the name of a COCO picture, as in '000000222235.jpg'."
+        )
+    return int(match[1])
