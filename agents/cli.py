@@ -37,6 +37,16 @@ class EvaluateArgs:
     """Whether a missing picture is an error."""
     seed: int = 0
     """Seed of the permutation."""
+    form: str | None = None
+    """The form in which the dataset is asked, for those that have several."""
+    subset: str | None = None
+    """Part of the split, for example 10_per_type."""
+    ids: Path | None = None
+    """File of the sample ids to ask: a JSON list, or one id per line."""
+    scorer: str = "strict"
+    """How answers are compared: strict, official, or what the task knows beside."""
+    submission: Path | None = None
+    """Where to write the answers as the file that the dataset's official code reads."""
     json: bool = False
     """End with one line of JSON on standard output."""
 
@@ -93,6 +103,11 @@ def _evaluate(args: EvaluateArgs) -> None:
             images=args.images,
             episodes=args.episodes,
             seed=args.seed,
+            submission=args.submission,
+            form=args.form,
+            subset=args.subset,
+            ids=args.ids,
+            scorer=args.scorer,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     Console().print(_table(evaluation))
@@ -110,7 +125,8 @@ def _table(evaluation: Evaluation) -> Table:
         table.add_row(name, str(count))
     table.add_section()
     for name, value in evaluation.metric.items():
-        table.add_row(f"official metric: {name}", f"{value:.2f}")
+        if "/" not in name:  # tables by group are in the JSON
+            table.add_row(f"official metric: {name}", f"{value:.4g}")
     table.add_section()
     for name, value in evaluation.by_type.items():
         table.add_row(f"reward on {name} questions", f"{value:.4f}")

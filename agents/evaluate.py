@@ -7,12 +7,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 
 import vispro_gym  # noqa: F401  (registers the environments)
 from vispro_agents.errors import UsageError
 from vispro_agents.policies import Policy, Prompt, load_policy
+from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.engine import Job, Outcome
 from vispro_gym.envs.visual_program import VisualProgramEnv
@@ -52,16 +55,27 @@ class Episode:
     outcome: Outcome
 
 
-def open_env(env_id: str, split: str, data_dir: str | PathLike[str] | None = None, images: str = "required") -> VisualProgramEnv:
+def open_env(
+    env_id: str, split: str, data_dir: str | PathLike[str] | None = None, images: str = "required", **options: Any
+) -> VisualProgramEnv:
     """Make an environment and take off Gymnasium's wrappers.
 
+    Args:
+        env_id: Environment id.
+        split: Split of the dataset.
+        data_dir: Root folder of the dataset; see the environment.
+        images: "required" or "optional"; see the environment.
+        **options: Further options of the environment.
+
     Raises:
-        UsageError: If there is no such environment, or it is not one of visual programs.
+        UsageError: If there is no such environment or option, or it is not one of visual programs.
         DatasetError: If the data or the split is missing or damaged.
     """
     try:
-        env = gym.make(env_id, split=split, data_dir=data_dir, images=images).unwrapped
-    except (gym.error.Error, ModuleNotFoundError, TypeError) as error:
+        env = gym.make(env_id, split=split, data_dir=data_dir, images=images, **options).unwrapped
+    except DatasetError:
+        raise
+    except (gym.error.Error, ModuleNotFoundError, TypeError, ValueError) as error:
         raise UsageError(f"The environment {env_id!r} cannot be made: {error} `vispro-gym list` shows what there is.") from error
     if not isinstance(env, VisualProgramEnv):
         raise UsageError(
@@ -123,7 +137,9 @@ def evaluate(
     images: str = "required",
     episodes: int | None = None,
     seed: int = 0,
+    submission: str | PathLike[str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> Evaluation:
     """Measure a policy.
 
@@ -135,13 +151,15 @@ def evaluate(
         images: "required" or "optional"; see the environment.
         episodes: Number of samples; None for the whole split. A smaller number takes the first of a seeded permutation.
         seed: Seed of that permutation.
+        submission: Where to write the answers as the file that the dataset's official code reads; None to write none.
         on_progress: Called after each batch with `(episodes done, episodes in total)`.
+        **options: Further options of the environment, for example `form="direct_answer"`.
 
     Raises:
         UsageError: If environment, policy or number of episodes make no sense.
         DatasetError: If the data or the split is missing or damaged.
     """
-    env = open_env(env_id, split, data_dir, images)
+    env = open_env(env_id, split, data_dir, images, **options)
     if isinstance(policy, str):
         policy = load_policy(policy, env.dataset)
     positions = choose_positions(len(env.dataset), episodes, seed)
@@ -158,6 +176,9 @@ def evaluate(
                 types[str(episode.sample.fields["structural"])].append(episode.outcome.reward)
         if on_progress:
             on_progress(len(rewards), len(positions))
+    asked = env.dataset if episodes is None else [env.dataset[position] for position in positions]
+    if submission is not None:
+        env.task.write_submission(Path(submission), answers, asked)
     return Evaluation(
         env=env_id,
         policy=policy.name,
@@ -165,7 +186,7 @@ def evaluate(
         episodes=len(rewards),
         reward=mean(rewards),
         outcomes=dict(outcomes.most_common()),
-        metric=env.task.metric(answers, env.dataset if episodes is None else [env.dataset[position] for position in positions]),
+        metric=env.task.metric(answers, asked),
         by_type={name: mean(values) for name, values in sorted(types.items())},
     )
 

@@ -46,7 +46,7 @@ class ConstantPolicy:
 
     def __init__(self, answer: str) -> None:
         self.name = f"constant:{answer}"
-        self._program = f"def execute_command(image):\n    return {answer!r}\n"
+        self._program = f"def execute_command(*images):\n    return {answer!r}\n"
 
     def propose(self, prompts: Sequence[Prompt]) -> list[str]:
         """The same program for all."""
@@ -57,7 +57,7 @@ class CrashPolicy:
     """Writes programs that raise. Earns 0 in an environment that gives no reward for a dead program."""
 
     name = "crash"
-    _program = "def execute_command(image):\n    return [][0]\n"
+    _program = "def execute_command(*images):\n    return [][0]\n"
 
     def propose(self, prompts: Sequence[Prompt]) -> list[str]:
         """The same program for all."""

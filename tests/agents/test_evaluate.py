@@ -75,3 +75,19 @@ def test_a_policy_that_does_not_reply_is_named(small_gqa: Path) -> None:
 def test_an_environment_that_is_none_is_named(env_id: str) -> None:
     with pytest.raises(UsageError, match="The environment '.*' cannot be made"):
         open_env(env_id, "val")
+
+
+def test_options_of_the_environment_and_the_official_submission(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.json"
+    env = "VisProg-AOKVQA-v0"
+    result = evaluate("expert", env, form="direct_answer", subset=None, episodes=20, submission=path)
+    assert (result.reward, result.episodes) == (1.0, 20) and result.metric["direct_answer"] > 0
+    assert len(json.loads(path.read_text())) == 20
+    assert evaluate("constant:A", env, scorer="strict").reward < 0.6
+    with pytest.raises(UsageError, match="form='song' is unknown to AOKVQA"):
+        evaluate("expert", env, form="song")
+
+
+def test_policies_that_do_not_look_run_on_any_number_of_pictures() -> None:
+    assert evaluate("constant:yes", "VisProg-NLVR-v0", split="dev", episodes=40).outcomes.keys() == {"correct", "wrong"}
+    assert evaluate("crash", "VisProg-NLVR-v0", split="dev", episodes=4).outcomes == {"runtime_error": 4}

@@ -361,7 +361,7 @@ def test_a_picture_of_another_size_than_annotated(
 # --- values --------------------------------------------------------------------------------------------------------------------
 
 
-@given(st.lists(st.text()))
+@given(st.lists(st.text()) | st.lists(st.from_regex(r"\w+", fullmatch=True)))
 def test_a_list_written_as_text_is_read_back(items: list[str]) -> None:
     assert listed(str(items)) == items and listed(items) == items
 

@@ -34,12 +34,15 @@ than the official files:
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
+
+_IDS = re.compile(r"\['\w+'(?:, '\w+')*\]")
 
 Row = Mapping[str, Any]
 
@@ -104,6 +107,8 @@ def gqa_pictures(part: Part) -> Part:
 def listed(value: Any) -> Any:
     """The list of texts that a text says, as Python writes lists; the value itself if it is no such text."""
     if isinstance(value, str):
+        if _IDS.fullmatch(value):  # in no time: there are two in each of millions of rows
+            return value[2:-2].split("', '")
         try:
             items = ast.literal_eval(value)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
