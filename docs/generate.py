@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gymnasium.envs.registration import load_env_creator
 
+from vispro_gym.datasets.hub_layouts import FORMS
 from vispro_gym.interpreter.guest import meter
 from vispro_gym.interpreter.guest.language import BUILTINS, MODULES
 from vispro_gym.interpreter.types import MAX_ANSWER_CHARACTERS, MAX_ANSWER_ITEMS, Limits
@@ -123,6 +124,9 @@ def environments() -> str:
             "Licence": row.licence,
             "Files": row.address,
         }
+        if row.dataset in FORMS:
+            names = ", ".join(f"`hf:{repository}`" for repository in FORMS[row.dataset].repositories)
+            facts["On the Hugging Face Hub"] = f"{names} as `data_dir`, or `hf:` and the folder of a local copy"
         table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {cell(text)} |" for name, text in facts.items())])
         parts.append(f"## {row.env_id}\n\n{summary}\n\n{table}\n\n{page}\n")
     return "\n".join(parts)

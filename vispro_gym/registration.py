@@ -226,7 +226,7 @@ ENVIRONMENTS: tuple[EnvironmentRow, ...] = (
         metric="top-1 of a pool; R@1, R@5, R@10 of rankings",
         licence="CC BY 4.0 (captions), Flickr terms (pictures of COCO)",
         address="https://cocodataset.org/#download",
-        summary="The same on COCO's pictures, in Karpathy's split or the official ones",
+        summary="Which of several captions belongs to a picture of COCO, or which picture to a caption",
     ),
 )
 

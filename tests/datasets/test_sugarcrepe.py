@@ -10,6 +10,7 @@ from PIL import Image
 
 from vispro_gym.datasets import DatasetError, MissingDataError, open_dataset
 from vispro_gym.datasets.sugarcrepe import TYPES
+from vispro_gym.tasks.sugarcrepe import SugarCREPEYesNo
 
 COUNTS = {
     "add_att": 692, "add_obj": 2062, "replace_att": 788, "replace_obj": 1652, "replace_rel": 1406, "swap_att": 666, "swap_obj": 245,
@@ -123,6 +124,27 @@ def test_the_protocol_of_visrep(realdata: Path) -> None:
     assert Counter(sample.fields["type"] for sample in dataset) == dict.fromkeys(TYPES, 80)
     again = open_dataset("SugarCREPE", realdata / "sugarcrepe", "visrep", images="optional")
     assert again.sample_ids == dataset.sample_ids
+    checks = open_dataset("SugarCREPE", realdata / "sugarcrepe", "visrep", images="optional", form="yes_no")
+    kinds = [f"{kind} {check}" for kind in TYPES for check in ("positive", "negative")]
+    assert Counter(sample.fields["check"] for sample in checks) == dict.fromkeys(kinds, 40)
+
+
+def test_verdicts_on_one_caption(realdata: Path, tmp_path: Path) -> None:
+    dataset = open_dataset("SugarCREPE", realdata / "sugarcrepe", "swap_obj", images="optional", form="yes_no")
+    assert len(dataset) == 2 * COUNTS["swap_obj"] and not dataset.is_shuffled and dataset.task == "sugarcrepe_yes_no"
+    samples = [dataset[dataset.position(f"swap_obj-0-{check}")] for check in ("positive", "negative")]
+    assert [sample.target for sample in samples] == [True, False]
+    assert samples[0].query == 'Verify image matches text="A cat sits on its hind legs, and swats at the plant."'
+    assert samples[1].query == 'Verify image matches text="A cat sits on the plant, and swats at its hind legs."'
+    task = SugarCREPEYesNo()
+    predictions = {sample.sample_id: "yes" for sample in dataset}
+    assert task.metric(predictions, dataset) == {"accuracy": 0.5, "swap_obj": 0.5}
+    task.write_submission(tmp_path / "verdicts.jsonl", predictions | {"swap_obj-0-negative": "\ud800"}, dataset)
+    read = task.read_submission(tmp_path / "verdicts.jsonl", dataset)
+    assert read["swap_obj-0-positive"] is True and read["swap_obj-0-negative"] is None
+    (tmp_path / "verdicts.jsonl").write_text('{"sample_id": "swap_obj-0-positive", "answer": "yes"}')
+    with pytest.raises(DatasetError, match="Expected a sample_id, and an answer of true, false or null"):
+        task.read_submission(tmp_path / "verdicts.jsonl", dataset)
 
 
 def test_pictures_of_coco(realdata: Path, monkeypatch: pytest.MonkeyPatch) -> None:

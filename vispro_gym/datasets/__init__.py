@@ -133,6 +133,6 @@ def open_dataset(
 
         cls = ROW_DATASETS[name]
     dataset = cls(location, *arguments, **options)
-    dataset.restrict(filter, None if ids else protocol.subset, ids)
+    dataset.restrict(filter, None if ids else protocol.subset.get(dataset.form, protocol.subset.get("")), ids)
     dataset.restrict(subset=subset)
     return dataset

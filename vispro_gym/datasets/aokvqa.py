@@ -19,9 +19,8 @@ from vispro_gym.datasets.errors import DatasetError, MissingDataError
 from vispro_gym.datasets.index import Builder
 from vispro_gym.datasets.json_stream import Record, scan_list
 from vispro_gym.datasets.options import MOST_OPTIONS, Choice, list_options, shuffled
-from vispro_gym.datasets.records import record_list, record_value
+from vispro_gym.datasets.records import natural, record_list, record_value
 from vispro_gym.datasets.sample import Sample
-from vispro_gym.datasets.vqav2 import natural
 
 _DIRECT = "direct_answer"
 _DOWNLOADS = "https://github.com/allenai/aokvqa"

@@ -50,7 +50,7 @@ class Dataset(ABC):
     name: ClassVar[str]
     forms: ClassVar[Mapping[str, str]]
     fields: ClassVar[tuple[str, ...]] = ()
-    type_field: ClassVar[str | None] = None
+    type_field: str | None = None
 
     def __init__(self, location: Location, split: str, images: str = "required", form: str | None = None) -> None:
         """Opens a split.

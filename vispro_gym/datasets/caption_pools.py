@@ -19,7 +19,7 @@ from vispro_gym.datasets.location import Location
 from vispro_gym.datasets.options import MOST_OPTIONS, Choice, list_options, one_line
 from vispro_gym.datasets.sample import ImageRef, Sample
 
-_TRIES = 8
+_TRIES = 8  # times the size of the pool: so many other pictures are looked at before it is given up
 
 
 class Caption(NamedTuple):

@@ -23,7 +23,7 @@ from vispro_gym.datasets.images import image_ref
 from vispro_gym.datasets.index import Builder
 from vispro_gym.datasets.json_stream import Record, scan_object
 from vispro_gym.datasets.records import LARGEST, number, read_json, record_list, record_value
-from vispro_gym.datasets.sample import Sample
+from vispro_gym.datasets.sample import ImageRef, Sample
 from vispro_gym.datasets.scene import Scene, SceneCache, SceneObject
 
 _QUESTION_FOLDERS = ("questions1.2", "questions", ".")
@@ -114,21 +114,24 @@ class GQA(Dataset):
         where = f"GQA {self.split} question {sample_id}"
         image_id = record_value(record, "imageId", str, where)
         query = record_value(record, "question", str, where)
-        if not _IMAGE_ID.fullmatch(image_id):  # an id is part of a path: it must not lead out of the folder
-            raise DatasetError(
-                f"GQA image id {image_id!r:.80} is malformed. Expected letters and digits, as in '2370799' or 'n161313'."
-            )
         fields = self._fields(record, where)
-        path = self.location.root / "images" / f"{image_id}.jpg"
         return Sample(
             sample_id=sample_id,
             query=query,
-            images=(image_ref(path, image_id, partial(self._scenes.get, image_id), self.images),),
+            images=(self._picture(image_id),),
             target=record_value(record, "answer", str, where),
             fields=fields,
             functional_program=tuple(record["semantic"]) if record.get("semantic") else None,
             record=record,
         )
+
+    def _picture(self, image_id: str) -> ImageRef:
+        if not _IMAGE_ID.fullmatch(image_id):  # an id is part of a path: it must not lead out of the folder
+            raise DatasetError(
+                f"GQA image id {image_id!r:.80} is malformed. Expected letters and digits, as in '2370799' or 'n161313'."
+            )
+        path = self.location.root / "images" / f"{image_id}.jpg"
+        return image_ref(path, image_id, partial(self._scenes.get, image_id), self.images)
 
     def _read_scene(self, image_id: str) -> Scene | None:
         graph = self._index.table("graphs").get(image_id)

@@ -8,7 +8,8 @@ What `save_to_disk` wrote may have several splits; configurations are folders of
 what is fetched is kept where the libraries keep it (`HF_HOME`). How datasets are published: `vispro_gym.datasets.hub_layouts`.
 
 Rows become the records that the official files have, and the dataset's own class makes samples of them. `datasets` converts the
-files to Arrow once and maps them into memory; pictures are decoded when they are looked at.
+files to Arrow once and maps them into memory; pictures are decoded when they are looked at. They are those of the rows, whatever
+`images` says; only VSR has none.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vispro_gym.datasets import hub_layouts
 from vispro_gym.datasets.base import Dataset
 from vispro_gym.datasets.errors import DatasetError, MissingDataError
 from vispro_gym.datasets.hub_layouts import FORMS, Form, Part
@@ -228,7 +228,7 @@ class RowDataset(Dataset):
         form = self.published
         self._rows = self._picture_rows = Rows(self.location, self.name, self._place, form.columns, form.note)
         # an index holds records as they were made of rows: another version of what makes them makes another index
-        return [*self._rows.files, Path(hub_layouts.__file__)]
+        return [*self._rows.files, *(Path(__file__).with_name(f"{name}.py") for name in ("hub_layouts", "hub_datasets"))]
 
     def _records(self) -> Iterator[tuple[int, str, Any]]:
         """Position, sample id and record of each row of the split."""

@@ -33,7 +33,7 @@ from vispro_gym.datasets.sample import ImageRef, Sample
 from vispro_gym.datasets.scene import SceneCache
 from vispro_gym.datasets.vqav2 import OKVQA, VQAv2
 from vispro_gym.datasets.vsr import VSR
-from vispro_gym.datasets.winoground import _PARTS, WinoGround
+from vispro_gym.datasets.winoground import PARTS, WinoGround
 
 _COCO_FILE = re.compile(r"COCO_(?:train|val)2014_(\d{12})(?:_\d+)?(?:\.jpg)?")
 
@@ -84,18 +84,8 @@ class GQARows(RowDataset, GQA):
         for _, question_id, record in self._records():
             yield question_id, record, None
 
-    def _sample(self, sample_id: str, record: Any, seed: int) -> Sample:
-        where = f"GQA {self.split} question {sample_id}"
-        image_id = record_value(record, "imageId", str, where)
-        return Sample(
-            sample_id=sample_id,
-            query=record_value(record, "question", str, where),
-            images=(self.picture(image_id, partial(self._scenes.get, image_id)),),
-            target=record_value(record, "answer", str, where),
-            fields=self._fields(record, where),
-            functional_program=tuple(record["semantic"]) if record.get("semantic") else None,
-            record=record,
-        )
+    def _picture(self, image_id: str) -> ImageRef:
+        return self.picture(image_id, partial(self._scenes.get, image_id))
 
 
 class VQAv2Rows(RowDataset, VQAv2):
@@ -255,7 +245,7 @@ class WinoGroundRows(RowDataset, WinoGround):
             for column in ("image_0", "image_1"):
                 self._note(f"{record[column]}.png", position, column)
             example = record.get("id", f"row_{position}")
-            for part in _PARTS[self.form]:
+            for part in PARTS[self.form]:
                 yield f"{example}-{part}", record, None
 
 

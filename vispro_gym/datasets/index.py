@@ -1,7 +1,8 @@
 """Random access to annotation files of any size: where each record is, and its fields, in an SQLite file in the cache folder.
 
 The index of a file is built once, in one pass that holds one record at a time, and read page by page afterwards. It is named by
-the identity of the files that it was made from (path, size and time of the last change), so that a changed file gets a new index.
+the identity of the files that it was made from (path, size and time of the last change) and of the code that made it, so that a
+changed file gets a new index.
 It is written under another name and renamed when complete: a build that is interrupted leaves nothing that would be read. When
 several processes want the same index, one builds it and the others wait. Every read makes sure that the file is still the one
 that was indexed: a wrong record would be a wrong reward.
@@ -15,9 +16,10 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any, BinaryIO, NamedTuple, overload
 
 import numpy as np
@@ -27,9 +29,14 @@ from numpy.typing import NDArray
 from vispro_gym.datasets.cache import cache_dir
 from vispro_gym.datasets.errors import DatasetError, logger
 
-_FORMAT = 2
 _PAGE = 4_096  # bytes, of SQLite's files
 _ANNOUNCED = 100_000_000  # bytes from which on building takes so long that one wants to know why
+
+# Held while SQLite works, and while the process forks: its users in a process share some state, and a child that was forked in the
+# middle of another thread's query would wait for that thread for ever.
+_sqlite = RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_sqlite.acquire, after_in_parent=_sqlite.release, after_in_child=_sqlite.release)
 
 Value = str | int | float | None
 """A field's value: what records can be filtered by."""
@@ -50,6 +57,9 @@ class Builder:
         self._sources = {path: i for i, path in enumerate(sources)}
         self._keys: dict[str, str | None] = {}
         self._columns: dict[str, tuple[str, ...]] = {}
+        # Nobody else sees the file, and it is thrown away if anything happens: neither a journal on disk nor flushing is needed.
+        for query in (f"PRAGMA page_size = {_PAGE}", "PRAGMA journal_mode = MEMORY", "PRAGMA synchronous = OFF", "BEGIN"):
+            self._execute(query)
 
     def table(self, name: str, columns: Sequence[str] = (), unique: str | None = None) -> Callable[..., None]:
         """Starts a table.
@@ -65,14 +75,14 @@ class Builder:
             anything that JSON can hold and None, to keep the record itself), and the values of the columns, by name.
         """
         names = "".join(f', "{column}"' for column in columns)
-        self._connection.execute(
+        self._execute(
             f'CREATE TABLE "{name}" (position INTEGER PRIMARY KEY, key TEXT, '
             f"_source INTEGER, _start INTEGER, _size INTEGER, _body TEXT{names})"
         )
         self._keys[name] = unique
         self._columns[name] = tuple(columns)
         insert = f'INSERT INTO "{name}" VALUES (?,?,?,?,?,?{",?" * len(columns)})'
-        execute = self._connection.execute
+        execute = self._execute
         sources = self._sources
         position = 0
 
@@ -93,25 +103,39 @@ class Builder:
 
         return add
 
+    def _execute(self, query: str, values: Sequence[Value] = ()) -> sqlite3.Cursor:
+        with _sqlite:
+            return self._connection.execute(query, values)
+
     def finish(self) -> None:
-        """Indexes the keys and notes the sizes of the tables.
+        """Indexes the keys, notes the sizes of the tables, and writes it all.
 
         Raises:
             DatasetError: If a key that should be unique occurs twice.
         """
-        self._connection.execute("CREATE TABLE sizes (name TEXT PRIMARY KEY, size INTEGER)")
+        self._execute("CREATE TABLE sizes (name TEXT PRIMARY KEY, size INTEGER)")
         for name, unique in self._keys.items():
             try:
-                self._connection.execute(f'CREATE {"UNIQUE" if unique else ""} INDEX "key of {name}" ON "{name}" (key)')
+                self._execute(f'CREATE {"UNIQUE" if unique else ""} INDEX "key of {name}" ON "{name}" (key)')
             except sqlite3.IntegrityError:
-                ((key,),) = self._connection.execute(f'SELECT key FROM "{name}" GROUP BY key HAVING COUNT(*) > 1 LIMIT 1')
+                ((key,),) = self._execute(f'SELECT key FROM "{name}" GROUP BY key HAVING COUNT(*) > 1 LIMIT 1')
                 files = ", ".join(map(str, self._sources))
                 raise DatasetError(
                     f"{files} has {unique} {key} twice. Expected every {unique} once. Fetch the file again."
                 ) from None
             if "annotated" in self._columns[name]:  # mostly 1: the exceptions are found at once
-                self._connection.execute(f'CREATE INDEX "not annotated in {name}" ON "{name}" (annotated) WHERE NOT annotated')
-            self._connection.execute(f'INSERT INTO sizes VALUES (?, (SELECT COUNT(*) FROM "{name}"))', (name,))
+                self._execute(f'CREATE INDEX "not annotated in {name}" ON "{name}" (annotated) WHERE NOT annotated')
+            self._execute(f'INSERT INTO sizes VALUES (?, (SELECT COUNT(*) FROM "{name}"))', (name,))
+        self._execute("COMMIT")
+
+
+@cache
+def _code_digest() -> bytes:
+    """Digest of the code that reads files and fills tables: an index that another version has made is not used."""
+    digest = blake2b(digest_size=10)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.digest()
 
 
 def open_index(name: str, root: Path, sources: Sequence[Path], build: Callable[[Builder], None]) -> Index:
@@ -127,7 +151,7 @@ def open_index(name: str, root: Path, sources: Sequence[Path], build: Callable[[
         DatasetError: If the files are damaged, or the cache folder cannot be written.
     """
     versions = _versions(sources)
-    identity = blake2b(f"{_FORMAT} {sqlite3.sqlite_version_info[0]}".encode(), digest_size=10)
+    identity = blake2b(_code_digest(), digest_size=10)
     for source, version in zip(sources, versions, strict=True):
         if version is not None:
             identity.update(f"\0{source}\0{version.size}\0{version.changed}".encode("utf-8", "surrogateescape"))
@@ -192,29 +216,29 @@ def _build(
     old = [p for p in path.parent.iterdir() if p.name.startswith(f"{name}-") and len(p.stem) == len(path.stem)]
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
-    connection = sqlite3.connect(partial, isolation_level=None)
+    with _sqlite:
+        connection = sqlite3.connect(partial, isolation_level=None)
     try:
-        # Nobody else sees the file, and it is thrown away if anything happens: neither a journal on disk nor flushing is needed.
-        connection.execute(f"PRAGMA page_size = {_PAGE}")
-        connection.execute("PRAGMA journal_mode = MEMORY")
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("BEGIN")
         builder = Builder(connection, sources)
         build(builder)
         builder.finish()
-        connection.execute("COMMIT")
         if _versions(sources) != versions:
             files = ", ".join(map(str, sources))
             raise DatasetError(f"{files} changed while being indexed. Open the dataset again once nobody writes to it.")
     except BaseException:
-        connection.close()
+        _close(connection)
         partial.unlink(missing_ok=True)
         raise
-    connection.close()
+    _close(connection)
     for other in old:
         if other != partial:
             other.unlink(missing_ok=True)  # whoever has it open keeps it
     os.replace(partial, path)
+
+
+def _close(connection: sqlite3.Connection) -> None:
+    with _sqlite:
+        connection.close()
 
 
 def _forget_lost_roots(indexes: Path) -> None:
@@ -225,20 +249,20 @@ def _forget_lost_roots(indexes: Path) -> None:
 
 
 class _Handles:
-    """What one process has open. No other process uses it: a fork copies SQLite's state and its locks as they happen to be."""
+    """What one process has open. No other process uses it, as SQLite demands."""
 
     def __init__(self, path: Path) -> None:
-        self.connection = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-        self.lock = Lock()
+        with _sqlite:
+            self.connection = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
         self.files: dict[int, BinaryIO] = {}
 
     def close(self) -> None:
-        self.connection.close()
+        _close(self.connection)
         for file in self.files.values():
             file.close()
 
 
-_inherited: list[_Handles] = []  # closing what another process opened could wait for a thread that this process has not
+_inherited: list[_Handles] = []  # of the process that this one was forked from: never to be used, nor closed
 
 
 class Index:
@@ -263,11 +287,13 @@ class Index:
 
     def _opened(self) -> _Handles:
         process = os.getpid()
-        if process not in self._handles:
-            mine = _Handles(self.path)
-            if self._handles.setdefault(process, mine) is not mine:  # another thread was quicker
-                mine.close()
-        return self._handles[process]
+        handles = self._handles.get(process)
+        if handles is None:
+            with _sqlite:
+                if process not in self._handles:
+                    self._handles[process] = _Handles(self.path)
+                handles = self._handles[process]
+        return handles
 
     def table(self, name: str) -> Table:
         """One of the tables."""
@@ -281,7 +307,7 @@ class Index:
         """
         try:
             handles = self._opened()
-            with handles.lock:
+            with _sqlite:
                 return iter(handles.connection.execute(query, values).fetchall())
         except UnicodeEncodeError:
             return iter(())
@@ -308,7 +334,7 @@ class Index:
         try:
             handles = self._opened()
             if source not in handles.files:
-                with handles.lock:
+                with _sqlite:
                     if source not in handles.files:
                         handles.files[source] = path.open("rb", buffering=0)
             file = handles.files[source].fileno()

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import numpy as np
 
 from vispro_gym.datasets.base import Dataset
 from vispro_gym.datasets.boxes import boxes_of
-from vispro_gym.datasets.errors import DatasetError, MissingDataError
+from vispro_gym.datasets.errors import DatasetError, MissingDataError, logger
 from vispro_gym.datasets.index import Builder
 from vispro_gym.datasets.json_stream import scan_list
 from vispro_gym.datasets.location import folder_of
@@ -37,6 +38,8 @@ _EXPECTED = (
 )
 _FILE_NAME = re.compile(r"(\w[^/\\:\0\ud800-\udfff]{0,100}/){0,6}\w[^/\\:\0\ud800-\udfff]{0,100}")
 _LARGEST = 10**9  # two ids together fit into 64 bits
+_ANNOUNCED = 1_000_000  # samples from which on building takes so long that one wants to know why
+_TAKEN = 100_000  # pairs of an image and a description that are turned into Python's numbers at once
 _SHORT, _MEDIUM = 3, 8  # words, as the official code groups descriptions
 
 
@@ -101,29 +104,33 @@ class OmniLabel(Dataset):
                 image_id = _whole(record.value, "image_id", where)
                 annotations(str(image_id), record, self._path)
                 positive.extend(image_id * _LARGEST + number for number in _ids(record.value, "description_ids", where))
-        self._positive = np.unique(np.array(positive, np.int64))
+        if len(spaces) > _ANNOUNCED:
+            logger.warning("Indexing %d samples of %s (once, some minutes) ...", len(spaces), self._path)
         self._pictures.has("")  # damaged instances are an error, not pictures without annotations
-        self._add_samples(builder, "image and description", self._pairs(np.unique(np.array(spaces, np.int64))))
-        del self._facts, self._files, self._positive
+        self._has_scene = lru_cache(self._pictures.has)  # the samples of a picture follow each other
+        self._add_samples(builder, "image and description", self._pairs(spaces, positive))
+        del self._facts, self._files, self._has_scene
 
-    def _pairs(self, pairs: Any) -> Iterator[tuple[str, Any, None]]:
+    def _pairs(self, spaces: array[int], positive: array[int]) -> Iterator[tuple[str, Any, None]]:
         """The samples, by image id and then in the order of the descriptions, as the official code goes through them."""
-        for pair in pairs:
-            image_id, position = divmod(int(pair), _LARGEST)
-            if image_id in self._files:
-                description_id, _ = self._facts[position]
-                yield f"{image_id}-{description_id}", {"image_id": image_id, "position": position}, None
+        image_ids, positions = np.divmod(np.unique(np.array(spaces, np.int64)), _LARGEST)
+        description_ids = np.array([description_id for description_id, _ in self._facts], np.int64)[positions]
+        is_positive = np.isin(image_ids * _LARGEST + description_ids, np.array(positive, np.int64))
+        for start in range(0, len(positions), _TAKEN):
+            part = slice(start, start + _TAKEN)
+            columns = (values[part].tolist() for values in (image_ids, positions, description_ids, is_positive))
+            for image_id, position, description_id, found in zip(*columns, strict=True):
+                if image_id in self._files:
+                    record = {"image_id": image_id, "position": position, "positive": int(found)}
+                    yield f"{image_id}-{description_id}", record, None
 
     def _fields(self, record: Any, where: str) -> dict[str, str | int]:
-        description_id, facts = self._facts[record["position"]]
-        pair = record["image_id"] * _LARGEST + description_id
-        found = int(np.searchsorted(self._positive, pair))
-        is_positive = found < len(self._positive) and self._positive[found] == pair
-        return facts | {"polarity": "positive" if is_positive else "negative"}
+        facts = self._facts[record["position"]][1]
+        return {**facts, "polarity": "positive" if record["positive"] else "negative"}
 
     def _is_annotated(self, record: Any) -> bool:
         name = self._files[record["image_id"]]
-        return not name or self._pictures.has(name.rpartition("/")[2])
+        return not name or self._has_scene(name.rpartition("/")[2])
 
     def _sample(self, sample_id: str, record: Any, seed: int) -> Sample:
         where = f"OmniLabel {self.split} sample {sample_id}"
@@ -164,7 +171,9 @@ def _facts(description: Any, where: str) -> dict[str, str | int]:
 def _ids(record: Any, key: str, where: str) -> list[int]:
     ids: list[int] = record_list(record, key, int, where)
     if ids and not 0 <= min(ids) <= max(ids) < _LARGEST:
-        raise DatasetError(f"{where} has {key!r} from {min(ids)!r:.40} to {max(ids)!r:.40}. Expected ids from 0 to {_LARGEST - 1}.")
+        raise DatasetError(
+            f"{where} has {key!r} from {min(ids)!r:.40} to {max(ids)!r:.40}. Expected ids from 0 to {_LARGEST - 1}."
+        )
     return ids
 
 

@@ -10,6 +10,8 @@ from vispro_gym.datasets.errors import DatasetError, MissingDataError
 
 # Larger than any picture and distance of the datasets, so that a damaged number cannot ask for a canvas of terabytes.
 LARGEST = 16_384
+# An id may be part of a file name.
+LARGEST_ID = 10**12 - 1
 
 
 def read_json(path: Path, expected: str) -> Any:
@@ -81,3 +83,15 @@ def number(value: Any, what: str, low: float = 0) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= LARGEST:
         raise DatasetError(f"{what} is {value!r:.80}. Expected a number from {low} to {LARGEST}.")
     return value
+
+
+def natural(record: Any, key: str, where: str) -> int:
+    """The id or count under a key that a record must have, a whole number of at most twelve digits.
+
+    Raises:
+        DatasetError: If there is none; names `where`.
+    """
+    value = record_value(record, key, int, where)
+    if not 0 <= value <= LARGEST_ID:
+        raise DatasetError(f"{where} has {key!r}: {value!r:.80}. Expected a whole number from 0 to {LARGEST_ID}.")
+    return int(value)

@@ -34,9 +34,8 @@ from vispro_gym.datasets.index import Builder
 from vispro_gym.datasets.json_stream import Record, scan_list
 from vispro_gym.datasets.named_pictures import NamedPictures
 from vispro_gym.datasets.options import one_line
-from vispro_gym.datasets.records import record_list, record_value
+from vispro_gym.datasets.records import natural, record_list, record_value
 from vispro_gym.datasets.sample import ImageRef
-from vispro_gym.datasets.vqav2 import natural
 
 _KARPATHY = "https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"
 _KARPATHY_FOLDERS = (".", "annotations", "karpathy")

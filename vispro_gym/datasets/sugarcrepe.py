@@ -26,6 +26,7 @@ from vispro_gym.datasets.sample import Sample
 
 TYPES = ("add_att", "add_obj", "replace_att", "replace_obj", "replace_rel", "swap_att", "swap_obj")
 """The ways in which a caption is made wrong, named as the files."""
+_CHECKS = ("positive", "negative")
 _ADDRESS = "https://github.com/RAIVNLab/sugar-crepe"
 _EXPECTED = 'an official SugarCrepe file, {number: {"filename", "caption", "negative_caption"}}'
 _FILE_NAME = re.compile(r"(?:COCO_(?:train|val)2014_)?([0-9]{12})\.jpg")
@@ -34,19 +35,25 @@ _FILE_NAME = re.compile(r"(?:COCO_(?:train|val)2014_)?([0-9]{12})\.jpg")
 class SugarCREPE(Dataset):
     """SugarCrepe: a picture and two captions, one of which is right and the other wrong in one thing.
 
-    The split "test" is everything, and each of `TYPES` is a split, too. Sample ids are "{type}-{number}"; the target is a
-    `vispro_gym.datasets.options.Choice` of the captions, whose order depends on the seed.
+    The split "test" is everything, and each of `TYPES` is a split, too. It is asked in one of two forms.
+
+    * "caption": which of the two matches the picture? Sample ids are "{type}-{number}"; the target is a
+      `vispro_gym.datasets.options.Choice` of the captions, whose order depends on the seed.
+    * "yes_no": does this one match the picture? Two samples per item, "{type}-{number}-positive" and "{type}-{number}-negative";
+      the target is a bool, and the field "check" tells type and caption, as in "swap_obj negative".
     """
 
     name = "SugarCREPE"
-    forms = {"caption": "sugarcrepe"}  # noqa: RUF012 (the base class declares it)
-    fields = ("type",)
+    forms = {"caption": "sugarcrepe", "yes_no": "sugarcrepe_yes_no"}  # noqa: RUF012 (the base class declares it)
+    fields = ("type", "check")
     type_field = "type"
 
     def _sources(self) -> list[Path]:
         root = self.location.root
         if self.split != "test" and self.split not in TYPES:
             raise MissingDataError(f"SugarCREPE has no split {self.split!r}. Expected 'test' or one of: {', '.join(TYPES)}.")
+        if self.form == "yes_no":
+            self.type_field = "check"  # right and wrong captions are types of their own
         wanted = TYPES if self.split == "test" else (self.split,)
         folder = next((folder for folder in (root / "data", root) if any((folder / f"{t}.json").is_file() for t in wanted)), None)
         missing = [f"{kind}.json" for kind in wanted if folder is None or not (folder / f"{kind}.json").is_file()]
@@ -61,8 +68,8 @@ class SugarCREPE(Dataset):
 
     @property
     def is_shuffled(self) -> bool:
-        """Always: the right caption comes first in the files."""
-        return True
+        """Whether there are options to choose from: the right caption comes first in the files."""
+        return self.form == "caption"
 
     def _build(self, builder: Builder) -> None:
         self._pictures.has(0)  # a damaged instance file is found here, not at each item
@@ -71,11 +78,13 @@ class SugarCREPE(Dataset):
     def _items(self) -> Iterator[tuple[str, Record, Path]]:
         for kind, path in self._paths.items():
             for record in scan_object(path, _EXPECTED):
-                value = record.value | {"type": kind} if isinstance(record.value, dict) else record.value
-                yield f"{kind}-{record.key}", record._replace(value=value), path
+                for check in _CHECKS if self.form == "yes_no" else ("",):
+                    facts = {"type": kind, "check": f"{kind} {check}"} if check else {"type": kind}
+                    value = record.value | facts if isinstance(record.value, dict) else record.value
+                    yield f"{kind}-{record.key}{'-' * bool(check)}{check}", record._replace(value=value), path
 
     def _fields(self, record: Any, where: str) -> dict[str, str | int]:
-        return {"type": record_value(record, "type", str, where)}
+        return {field: record_value(record, field, str, where) for field in self.fields if field in record}
 
     def _is_annotated(self, record: Any) -> bool:
         return self._pictures.has(_image_id(record, ""))
@@ -83,15 +92,19 @@ class SugarCREPE(Dataset):
     def _sample(self, sample_id: str, record: Any, seed: int) -> Sample:
         where = f"SugarCREPE {self.split} item {sample_id}"
         captions = [one_line(record_value(record, key, str, where)) for key in ("caption", "negative_caption")]
-        texts, right = shuffled(captions, 0, seed, sample_id)
-        return Sample(
-            sample_id=sample_id,
-            query=list_options("Which text matches the image?", texts),
-            images=(self._pictures.ref(_image_id(record, where)),),
-            target=Choice(right, tuple(texts), len(texts)),
-            fields={"type": sample_id.partition("-")[0]},
-            record=record,
-        )
+        kind, check = sample_id.partition("-")[0], sample_id.rpartition("-")[2]
+        fields: dict[str, str | int] = {"type": kind}
+        target: Choice | bool
+        if self.form == "yes_no":
+            target = check == "positive"
+            query = f'Verify image matches text="{captions[0] if target else captions[1]}"'
+            fields["check"] = f"{kind} {check}"
+        else:
+            texts, right = shuffled(captions, 0, seed, sample_id)
+            target = Choice(right, tuple(texts), len(texts))
+            query = list_options("Which text matches the image?", texts)
+        images = (self._pictures.ref(_image_id(record, where)),)
+        return Sample(sample_id, query, images, target, fields, record=record)
 
 
 def _image_id(record: Any, where: str) -> int:

@@ -28,9 +28,8 @@ from vispro_gym.datasets.images import image_ref
 from vispro_gym.datasets.index import Builder
 from vispro_gym.datasets.json_stream import Record, scan_list
 from vispro_gym.datasets.named_pictures import NamedPictures
-from vispro_gym.datasets.records import record_value
+from vispro_gym.datasets.records import natural, record_value
 from vispro_gym.datasets.sample import ImageRef, Sample
-from vispro_gym.datasets.vqav2 import natural
 
 _EXPECTED = "an official TallyQA file, a list of questions"
 _DOWNLOADS = "https://github.com/manoja328/TallyQA_dataset"

@@ -22,10 +22,8 @@ from vispro_gym.datasets.coco_pictures import CocoPictures
 from vispro_gym.datasets.errors import DatasetError, MissingDataError
 from vispro_gym.datasets.index import Builder
 from vispro_gym.datasets.json_stream import Record, scan_list
-from vispro_gym.datasets.records import record_list, record_value
+from vispro_gym.datasets.records import natural, record_list, record_value
 from vispro_gym.datasets.sample import Sample
-
-_LARGEST = 10**12 - 1  # an id is part of a file name
 
 
 class VQAv2(Dataset):
@@ -131,18 +129,6 @@ class OKVQA(VQAv2):
     _prefix = ""
     _downloads = "https://okvqa.allenai.org/download.html"
     _unanswered = ()
-
-
-def natural(record: Any, key: str, where: str) -> int:
-    """The id or count under a key that a record must have, a whole number of at most twelve digits.
-
-    Raises:
-        DatasetError: If there is none; names `where`.
-    """
-    value = record_value(record, key, int, where)
-    if not 0 <= value <= _LARGEST:
-        raise DatasetError(f"{where} has {key!r}: {value!r:.80}. Expected a whole number from 0 to {_LARGEST}.")
-    return int(value)
 
 
 def _find(root: Path, folder: str, name: str) -> Path | None:

@@ -26,16 +26,17 @@ from vispro_gym.datasets.options import Choice, list_options, one_line, shuffled
 from vispro_gym.datasets.records import read_json, record_value
 from vispro_gym.datasets.sample import ImageRef, Sample
 
+PARTS: dict[str, tuple[str, ...]] = {
+    "yes_no": ("c0-i0", "c0-i1", "c1-i0", "c1-i1"),
+    "caption": ("i0", "i1"),
+    "image": ("c0", "c1"),
+}
+"""What is asked of an example in each form: the endings of its sample ids."""
 _ADDRESS = "https://huggingface.co/datasets/facebook/winoground"
 _EXPECTED = 'the official Winoground examples, {"id", "image_0", "image_1", "caption_0", "caption_1", ...}'
 _EXPECTED_TAGS = "tags by Winoground example, {id: [tag, ...]}"
 _EXAMPLE_ID = re.compile(r"\w{1,40}")
 _FILE_NAME = re.compile(r"[\w-]{1,80}(\.(png|jpg|jpeg))?")
-_PARTS: dict[str, tuple[str, ...]] = {
-    "yes_no": ("c0-i0", "c0-i1", "c1-i0", "c1-i1"),
-    "caption": ("i0", "i1"),
-    "image": ("c0", "c1"),
-}
 _TAGS = ("tag", "collapsed_tag", "secondary_tag")
 
 
@@ -95,7 +96,7 @@ class WinoGround(Dataset):
                 example = _example_id(record.value, "")
             except DatasetError:
                 example = f"line_{record.key}"  # reading it says what is wrong
-            for part in _PARTS[self.form]:
+            for part in PARTS[self.form]:
                 yield f"{example}-{part}", record, self._path
 
     def _fields(self, record: Any, where: str) -> dict[str, str | int]:

@@ -55,17 +55,21 @@ class SugarCREPEEnv(VisualProgramEnv):
     SugarCrepe (Hsieh et al., NeurIPS 2023) sets 7,511 captions of COCO's val2017 against hard negatives: captions in
     which an object, an attribute or a relation was added, replaced or swapped with another, and which sound as
     natural as the right ones. The program looks at the picture and chooses. It is one of the tasks of VisReP (Khan et
-    al., CVPR 2024); ViUniT, which publishes the 560 items of that paper, asks them as yes-or-no questions.
+    al., CVPR 2024); ViUniT, which publishes the 560 items of that paper, asks them as yes-or-no questions, which the form
+    "yes_no" does.
 
     ## Rewards
-    1.0 if the program returns the right caption, else 0.0. A caption is named by its text (stripped, lowered, without
+    1.0 if the program returns the right caption, or in the form "yes_no" the right verdict on one, else 0.0. True, "yes"
+    and "true" mean yes, False, "no" and "false" mean no. A caption is named by its text (stripped, lowered, without
     a final full stop, spaces between words counting as one) or by its letter in the query, "A" or "B"; with
     `scorer="official"` by its exact text only. The order is drawn at each reset. A program that fails in any way or
     returns anything else earns 0.0; there is no default answer.
 
     ## Arguments
     - `split`: "test", one of its parts, "add_att", "add_obj", "replace_att", "replace_obj", "replace_rel", "swap_att",
-      "swap_obj", or "visrep" (80 items of each part).
+      "swap_obj", or "visrep" (80 samples of each part).
+    - `form`: "caption" (which of two captions matches the picture: `swap_obj-7`) or "yes_no" (does this caption match the
+      picture: `swap_obj-7-positive` and `swap_obj-7-negative`).
     - `data_dir`: folder with `data/add_att.json` and so on as downloaded; without it, drawn mini data is used. Pictures
       are looked for in `val2017/` there and in the folder of COCO (`VISPRO_DATA_COCO`), and so is
       `annotations/instances_val2017.json`, which the oracle needs.
@@ -73,7 +77,7 @@ class SugarCREPEEnv(VisualProgramEnv):
 
     dataset_name = "SugarCREPE"
     page = {  # noqa: RUF012
-        "query": "a question and the two captions, with the letters A and B on lines of their own",
+        "query": "a question and the two captions, with the letters A and B on lines of their own; or the request to verify one",
         "sample_id": "the part and the item's number, as in swap_obj-7",
         "filter": '{"type": "swap_obj"}',
     }

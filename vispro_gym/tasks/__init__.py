@@ -16,7 +16,7 @@ from vispro_gym.tasks.retrieval import (
     Flickr30kTextToImage,
 )
 from vispro_gym.tasks.soft_vqa import OKVQATask, SoftVQATask
-from vispro_gym.tasks.sugarcrepe import SugarCREPETask
+from vispro_gym.tasks.sugarcrepe import SugarCREPETask, SugarCREPEYesNo
 from vispro_gym.tasks.tallyqa import TallyQATask
 from vispro_gym.tasks.vqa import CLEVRTask, VisualQuestionAnswering
 from vispro_gym.tasks.vsr import VSRTask
@@ -48,6 +48,7 @@ TASKS: dict[str, type[Task]] = {
         WinoGroundCaption,
         WinoGroundImage,
         SugarCREPETask,
+        SugarCREPEYesNo,
         Flickr30kImageToText,
         Flickr30kTextToImage,
         COCOCaptionsImageToText,

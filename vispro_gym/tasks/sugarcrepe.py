@@ -1,4 +1,4 @@
-"""SugarCrepe's task: choosing the right one of two captions."""
+"""SugarCrepe's tasks: choosing the right one of two captions, and saying of one whether it is right."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.tasks.choice import ChoiceTask
+from vispro_gym.tasks.metrics.files import read_record_lines, write_record_lines
 from vispro_gym.tasks.metrics.sugarcrepe import (
     CaptionChoice,
     read_sugarcrepe_choices,
     sugarcrepe_metric,
     write_sugarcrepe_choices,
 )
+from vispro_gym.tasks.yes_no import YesNoTask
 
 
 class SugarCREPETask(ChoiceTask):
@@ -62,3 +65,38 @@ class SugarCREPETask(ChoiceTask):
             choice = files[kind].get(number)
             answers[sample.sample_id] = choice.chosen if choice is not None and choice.chosen else None
         return answers
+
+
+class SugarCREPEYesNo(YesNoTask):
+    """Is the caption right? The form in which ViUniT asks the items of VisReP. Metrics are fractions."""
+
+    name = "sugarcrepe_yes_no"
+    instructions = "Return True if the text matches the image, else False."
+    perfect = 1.0
+
+    def metric(self, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, float]:
+        """The "accuracy" over all checks, that of each type, and the means of each kind of edit ("macro/add", ...)."""
+        hits: dict[str, list[bool]] = {}
+        for sample in samples:
+            right = self.read(predictions.get(sample.sample_id)) == sample.target
+            hits.setdefault(str(sample.fields["type"]), []).append(right)
+        everything = [hit for values in hits.values() for hit in values]
+        overall = {"accuracy": sum(everything) / len(everything)} if everything else {}
+        return overall | sugarcrepe_metric(hits)
+
+    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+        """Writes JSON lines `{"sample_id", "answer": true, false or null}`; there is no official file."""
+        write_record_lines(
+            path,
+            ({"sample_id": s.sample_id, "answer": self.read(predictions.get(s.sample_id))} for s in samples),
+        )
+
+    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+        """Reads the lines that `write_submission` writes."""
+        answers: dict[str, Any] = {}
+        for where, record in read_record_lines(path, 'verdicts, {"sample_id", "answer"}'):
+            answer = record.get("answer")
+            if not isinstance(record.get("sample_id"), str) or not isinstance(answer, bool | None):
+                raise DatasetError(f"{where} is {record!r:.80}. Expected a sample_id, and an answer of true, false or null.")
+            answers[record["sample_id"]] = answer
+        return {sample.sample_id: answers.get(sample.sample_id) for sample in samples}

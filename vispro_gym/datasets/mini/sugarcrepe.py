@@ -70,7 +70,11 @@ def write_sugarcrepe(root: Path, seed: int = 0) -> None:
             }
             for i, item in enumerate(chosen)
         }
-        programs = {f"{kind}-{i}": item.program for i, item in enumerate(chosen)}
+        programs: dict[str, str] = {}
+        for i, item in enumerate(chosen):
+            programs[f"{kind}-{i}"] = item.program
+            programs[f"{kind}-{i}-positive"] = item.caption.program
+            programs[f"{kind}-{i}-negative"] = item.negative.program
         write_json(root / "data" / f"{kind}.json", records)
         write_json(root / f"expert_programs_{kind}.json", programs)
         everything |= programs

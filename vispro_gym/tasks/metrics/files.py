@@ -106,6 +106,6 @@ def _record(item: Any, where: str, expected: str) -> dict[str, Any]:
 
 def _json(content: Any, path: Path | str, indent: int | None = None) -> str:
     try:
-        return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=indent)
+        return json.dumps(content, allow_nan=False, indent=indent)  # in ASCII: a text may hold half of a surrogate pair
     except (TypeError, ValueError) as error:
         raise DatasetError(f"{path} cannot be written as JSON: {error}. Expected plain values and finite numbers.") from error
