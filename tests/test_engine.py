@@ -92,7 +92,7 @@ def test_the_trace_is_in_image_coordinates(engine: Engine, samples: list[Sample]
     assert (step.line, step.operation, step.arguments) == (3, "detect", ("cup",))
     assert step.box == (0, 0, 100, 80)
     assert step.result == [(10, 50, 30, 70)]
-    assert result.answer == [10, 50, 30, 70]
+    assert result.answer == (10, 50, 30, 70)
 
 
 def test_an_answer_that_crashes_perception_reaches_the_caller(samples: list[Sample]) -> None:

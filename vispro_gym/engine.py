@@ -94,8 +94,8 @@ class Outcome:
         reward: 1.0 if the outcome is "correct", else 0.0.
         sample_id: Identifier of the job's sample.
         program: The program found in the text; None if there was none.
-        answer: What the program returned: str, bool, int, float, a box `[left, top, right, bottom]` in image
-            coordinates for a patch (`{"image": index, "box": [...]}` where the sample has several pictures), or a list of
+        answer: What the program returned: str, bool, int, float, a tuple `(left, top, right, bottom)` in image
+            coordinates for a patch (`{"image": index, "box": (...)}` where the sample has several pictures), or a list of
             these; None if it gave no answer.
         error: `{"type", "message", "line"}` if the program gave no answer, else None. Lines count from 1; 0 means
             that the error has none.
@@ -262,7 +262,7 @@ def _step(call: Call, reply: Reply, image: ImageRef) -> Step:
 
 def _answer(answer: Any, sample: Sample) -> Any:
     if isinstance(answer, PatchAnswer):
-        box = list(flip(answer.box, sample.images[answer.image].height))
+        box = flip(answer.box, sample.images[answer.image].height)  # a tuple, which no program can return: that becomes a list
         return box if len(sample.images) == 1 else {"image": answer.image, "box": box}
     if isinstance(answer, list):
         return [_answer(item, sample) for item in answer]

@@ -196,8 +196,11 @@ def test_damaged_records_are_named(folder: Path, name: str) -> None:
 
 
 def test_real_samples(realdata: Path) -> None:
-    dataset = open_dataset("OmniLabel", realdata / "omnilabel", "sample_8357", "optional")
-    assert len(dataset) == 369
+    balanced = open_dataset("OmniLabel", realdata / "omnilabel", "sample_8357", "optional")
+    kinds = [(sample.fields["type"], sample.fields["polarity"]) for sample in balanced]
+    assert len(kinds) == 10 and kinds.count(("object_category", "positive")) == kinds.count(("object_category", "negative"))
+    dataset = open_dataset("OmniLabel", realdata / "omnilabel", "sample_8357", "optional", "all")
+    assert len(dataset) == 369 and set(balanced.sample_ids) < set(dataset.sample_ids)
     samples = {sample.sample_id: sample for sample in dataset}
     assert sum(len(sample.target.gold) for sample in samples.values()) == 8
     assert samples["8357-3453"].query == "The trumpets not in the middle"

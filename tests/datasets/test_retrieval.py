@@ -326,3 +326,25 @@ def test_real_captions(realdata: Path, split: str, pictures: int, captions: int)
     sample = dataset[3]
     assert sample.target.texts[sample.target.index] == said[position][0]
     assert sum(text in said[position] for text in sample.target.texts) == 1
+
+
+def test_captions_that_are_sorted_by_length_tell_nothing(tmp_path: Path) -> None:
+    """Flickr30k's five captions come the longest first."""
+    words = ["tree", "cup", "old dog", "very red house", "big blue car"]
+    images = [
+        {
+            "filename": f"{i}.jpg", "imgid": i, "split": "test", "sentids": [5 * i + j for j in range(5)],
+            "sentences": [
+                {"raw": f"{i} " + " and ".join(words[(i + k) % 5] for k in range(5 - j)), "sentid": 5 * i + j, "imgid": i, "tokens": []}
+                for j in range(5)
+            ],
+        }
+        for i in range(40)
+    ]  # fmt: skip
+    (tmp_path / "dataset_flickr30k.json").write_text(json.dumps({"images": images}))
+    (tmp_path / "flickr30k-images").mkdir()
+    dataset = open_dataset("Flickr30k", tmp_path, "test", "optional", "image_to_text")
+    samples = [dataset.sample(i, seed) for seed in range(10) for i in range(len(dataset))]
+    longest = [max(range(5), key=lambda j, texts=sample.target.texts: len(texts[j])) for sample in samples]
+    share = sum(choice == sample.target.index for choice, sample in zip(longest, samples, strict=True)) / len(samples)
+    assert share < 0.3, "chance is 0.2"

@@ -132,17 +132,20 @@ def test_the_protocol_of_visrep(realdata: Path) -> None:
 def test_verdicts_on_one_caption(realdata: Path, tmp_path: Path) -> None:
     dataset = open_dataset("SugarCREPE", realdata / "sugarcrepe", "swap_obj", images="optional", form="yes_no")
     assert len(dataset) == 2 * COUNTS["swap_obj"] and not dataset.is_shuffled and dataset.task == "sugarcrepe_yes_no"
-    samples = [dataset[dataset.position(f"swap_obj-0-{check}")] for check in ("positive", "negative")]
+    samples = sorted((dataset[dataset.position(f"swap_obj-0-{c}")] for c in ("c0", "c1")), key=lambda sample: not sample.target)
     assert [sample.target for sample in samples] == [True, False]
+    assert [sample.fields["check"] for sample in samples] == ["swap_obj positive", "swap_obj negative"]
+    first = [sample.target for sample in dataset if sample.sample_id.endswith("-c0")]
+    assert 0.4 < sum(first) / len(first) < 0.6, "the id must not tell"
     assert samples[0].query == 'Verify image matches text="A cat sits on its hind legs, and swats at the plant."'
     assert samples[1].query == 'Verify image matches text="A cat sits on the plant, and swats at its hind legs."'
     task = SugarCREPEYesNo()
     predictions = {sample.sample_id: "yes" for sample in dataset}
     assert task.metric(predictions, dataset) == {"accuracy": 0.5, "swap_obj": 0.5}
-    task.write_submission(tmp_path / "verdicts.jsonl", predictions | {"swap_obj-0-negative": "\ud800"}, dataset)
+    task.write_submission(tmp_path / "verdicts.jsonl", predictions | {samples[1].sample_id: "\ud800"}, dataset)
     read = task.read_submission(tmp_path / "verdicts.jsonl", dataset)
-    assert read["swap_obj-0-positive"] is True and read["swap_obj-0-negative"] is None
-    (tmp_path / "verdicts.jsonl").write_text('{"sample_id": "swap_obj-0-positive", "answer": "yes"}')
+    assert read[samples[0].sample_id] is True and read[samples[1].sample_id] is None
+    (tmp_path / "verdicts.jsonl").write_text('{"sample_id": "swap_obj-0-c0", "answer": "yes"}')
     with pytest.raises(DatasetError, match="Expected a sample_id, and an answer of true, false or null"):
         task.read_submission(tmp_path / "verdicts.jsonl", dataset)
 

@@ -33,7 +33,7 @@ class Task(ChoiceTask):
         ("A cup on a table.", 0, 0),
         ("  a CUP on\na table ", 0, None),
         ("a table  on a cup", 1, 1),
-        ("a table on a cup", 1, None),
+        ("a table on a cup", 1, 1),
         ("A", 0, None),
         ("d.", 3, None),
         ("B", 2, 2),

@@ -22,7 +22,7 @@ from vispro_gym.tasks.metrics.coco import coco_metric
 GOLD = ((10, 10, 50, 50), (60, 10, 100, 50))
 CROWD = ((0, 60, 100, 100),)
 TARGET = Boxes(GOLD, CROWD)
-LEFT, RIGHT, FAR, IN_CROWD = [12, 10, 52, 50], [60, 10, 100, 52], [200, 200, 220, 220], [20, 70, 40, 90]
+LEFT, RIGHT, FAR, IN_CROWD = (12, 10, 52, 50), (60, 10, 100, 52), (200, 200, 220, 220), (20, 70, 40, 90)
 
 
 @pytest.mark.parametrize(
@@ -54,14 +54,14 @@ def test_scores(answer: Any, soft: float, details: dict[str, Any], scorer: str) 
 def test_where_there_is_nothing_to_find_only_an_empty_list_is_right(scorer: str, threshold: float | None) -> None:
     task = OmniLabelTask(scorer, threshold)
     assert (task.score([], Boxes(())).reward, task.score([], Boxes(())).soft) == (1.0, 1.0)
-    for answer in ([LEFT], LEFT, [[0, 0, 0, 0]], "", None, False, 0, [[]], "no", {}, [None]):
+    for answer in ([LEFT], LEFT, [(0, 0, 0, 0)], [[0, 0, 0, 0]], "", None, False, 0, [[]], "no", {}, [None]):
         assert task.score(answer, Boxes(())).reward == 0.0, answer
 
 
 NO_BOXES: list[Any] = [
     None, "cup", "", True, 3, 2.5, {"image": 0, "box": LEFT}, [LEFT, "cup"], [LEFT, None], [1, 2, 3], [1, 2, 3, "4"], [True, 0, 1, 1],
-    [[1, 2, 3]], [[LEFT]], [50, 10, 10, 50], [10, 50, 50, 10], [0, 0, float("nan"), 1], [0, 0, float("inf"), 1], [0, 0, 10**400, 1],
-    [[0, 0, 1, 1, 1, 1]], ["a", "b", "c", "d"], [0, 0, 1, 1, 0.5], (0, 0, 1, 1), [[0, 0, 1, [1]]],
+    [[1, 2, 3]], [[LEFT]], (50, 10, 10, 50), (10, 50, 50, 10), (0, 0, float("nan"), 1), (0, 0, float("inf"), 1), (0, 0, 10**400, 1),
+    [[0, 0, 1, 1, 1, 1]], ["a", "b", "c", "d"], [0, 0, 1, 1, 0.5], [0, 0, 1, 1], [[0, 0, 1, [1]]],
 ]  # fmt: skip
 
 
@@ -73,10 +73,15 @@ def test_other_answers_are_no_boxes(answer: Any) -> None:
         assert (score.reward, score.soft, score.details["boxes"]) == (0.0, 0.0, None)
 
 
+@pytest.mark.parametrize("answer", [[12, 10, 52, 50], [[12, 10, 52, 50]], [(12, 10, 52, 50), [60, 10, 100, 52]]])
+def test_numbers_that_a_program_lists_are_no_patches(answer: Any) -> None:
+    assert [COCOTask(scorer).score(answer, TARGET).reward for scorer in ("strict", "official")] == [0.0, 0.0]
+
+
 def test_scorers_differ_in_who_takes_what() -> None:
     gold = Boxes(((0, 0, 10, 10), (4, 0, 14, 10)))
     # the first fits both, the second only one: the one that the first fits better
-    answer = [[1, 0, 11, 10], [-2, 0, 8, 10]]
+    answer = [(1, 0, 11, 10), (-2, 0, 8, 10)]
     assert COCOTask("official").score(answer, gold).soft == 0.5
     assert COCOTask("official").score(answer[::-1], gold).soft == 1.0
     assert COCOTask("strict").score(answer, gold).soft == COCOTask("strict").score(answer[::-1], gold).soft == 0.5
@@ -92,15 +97,15 @@ boxes = st.lists(box, max_size=6)
 @given(found=boxes, gold=boxes, crowds=st.lists(box, max_size=2), data=st.data())
 def test_the_order_of_the_list_does_not_matter(found: list[Box], gold: list[Box], crowds: list[Box], data: st.DataObject) -> None:
     target = Boxes(tuple(gold), tuple(crowds))
-    score = COCOTask().score([list(b) for b in found], target)
+    score = COCOTask().score(found, target)
     assert 0.0 <= score.soft <= 1.0 and score.reward == float(score.soft >= 0.5)
-    assert COCOTask().score([list(b) for b in data.draw(st.permutations(found))], target).soft == score.soft
-    assert COCOTask(threshold=1.0).score([list(b) for b in gold], target).reward == 1.0
+    assert COCOTask().score(data.draw(st.permutations(found)), target).soft == score.soft
+    assert COCOTask(threshold=1.0).score(gold, target).reward == 1.0
 
 
 @given(found=boxes, gold=boxes, crowds=st.lists(box, max_size=2))
 def test_the_official_scorer_pairs_as_cocoeval(found: list[Box], gold: list[Box], crowds: list[Box]) -> None:
-    score = COCOTask("official").score([list(b) for b in found], Boxes(tuple(gold), tuple(crowds)))
+    score = COCOTask("official").score(found, Boxes(tuple(gold), tuple(crowds)))
     pairs, counted = cocoeval_pairs(found, gold, crowds)
     assert score.soft == pytest.approx(2 * pairs / (counted + len(gold)) if counted + len(gold) else 1.0)
 
@@ -155,7 +160,7 @@ def coco_sample(image_id: int, category_id: int, gold: Sequence[Box], present: l
 
 
 SAMPLES = [coco_sample(1, 7, GOLD, [7]), coco_sample(2, 7, GOLD[:1], [7, 8], 10), coco_sample(2, 8, GOLD[1:], [7, 8], 20)]
-RIGHT_ANSWERS: dict[str, Any] = {"1-7": [list(b) for b in GOLD], "2-7": list(GOLD[0]), "2-8": [list(GOLD[1])]}
+RIGHT_ANSWERS: dict[str, Any] = {"1-7": list(GOLD), "2-7": GOLD[0], "2-8": [list(GOLD[1])]}
 
 
 def test_coco_metric() -> None:
@@ -254,9 +259,9 @@ def omnilabel_folder(folder: Path) -> Path:
 
 
 def test_omnilabel(tmp_path: Path) -> None:
-    dataset = open_dataset("OmniLabel", omnilabel_folder(tmp_path / "data"), "val", "optional")
+    dataset = open_dataset("OmniLabel", omnilabel_folder(tmp_path / "data"), "val", "optional", "all")
     task, path = OmniLabelTask(), tmp_path / "results.json"
-    perfect: dict[str, Any] = {"8-70": [list(b) for b in GOLD], "8-20": list(GOLD[0]), "3-70": []}
+    perfect: dict[str, Any] = {"8-70": [list(b) for b in GOLD], "8-20": GOLD[0], "3-70": []}
     metric = task.metric(perfect, iter(dataset))
     assert metric["AP"] == pytest.approx(OmniLabelTask.perfect) and metric["categ/num_gt"] == 2 and metric["descr/num_gt"] == 1
     assert task.metric({}, dataset)["AP"] == 0.0

@@ -52,7 +52,7 @@ def test_metric_and_submission(tmp_path: Path) -> None:
     path = tmp_path / "submission.json"
     task.write_submission(path, {"0007": True}, dataset)
     assert json.loads(path.read_text()) == [{"questionId": "0007", "prediction": "yes"}, {"questionId": "0008", "prediction": ""}]
-    assert task.read_submission(path, dataset) == {"0007": "yes", "0008": ""}
+    assert task.read_submission(path, dataset) == {"0007": "yes", "0008": None}
 
 
 def test_choices_are_read_from_the_folder(tmp_path: Path) -> None:

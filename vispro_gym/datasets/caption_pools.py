@@ -196,7 +196,7 @@ class Retrieval(Dataset):
     def _other_texts(self, rng: Random, own: int, taken: set[str], where: str) -> list[str]:
         found: list[str] = []
         for _, captions in self._others(rng, own, range(len(self._table))):
-            text = rng.choice(captions).text
+            text = captions[0].text  # as the right one: captions of one picture may be sorted, Flickr30k's are by length
             if _plain(text) not in taken:
                 taken = taken | {_plain(text)}
                 found.append(text)

@@ -32,8 +32,8 @@ from vispro_gym.datasets.errors import DatasetError, logger
 _PAGE = 4_096  # bytes, of SQLite's files
 _ANNOUNCED = 100_000_000  # bytes from which on building takes so long that one wants to know why
 
-# Held while SQLite works, and while the process forks: its users in a process share some state, and a child that was forked in the
-# middle of another thread's query would wait for that thread for ever.
+# Held while SQLite works, and while the process forks: its users in a process share some state, and a child that was forked in
+# the middle of another thread's query would wait for that thread for ever.
 _sqlite = RLock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_sqlite.acquire, after_in_parent=_sqlite.release, after_in_child=_sqlite.release)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ from vispro_gym.datasets.sample import Sample
 
 TYPES = ("add_att", "add_obj", "replace_att", "replace_obj", "replace_rel", "swap_att", "swap_obj")
 """The ways in which a caption is made wrong, named as the files."""
-_CHECKS = ("positive", "negative")
 _ADDRESS = "https://github.com/RAIVNLab/sugar-crepe"
 _EXPECTED = 'an official SugarCrepe file, {number: {"filename", "caption", "negative_caption"}}'
 _FILE_NAME = re.compile(r"(?:COCO_(?:train|val)2014_)?([0-9]{12})\.jpg")
@@ -39,8 +39,8 @@ class SugarCREPE(Dataset):
 
     * "caption": which of the two matches the picture? Sample ids are "{type}-{number}"; the target is a
       `vispro_gym.datasets.options.Choice` of the captions, whose order depends on the seed.
-    * "yes_no": does this one match the picture? Two samples per item, "{type}-{number}-positive" and "{type}-{number}-negative";
-      the target is a bool, and the field "check" tells type and caption, as in "swap_obj negative".
+    * "yes_no": does this one match the picture? Two samples per item, "{type}-{number}-c0" and "{type}-{number}-c1", either of
+      which may be the right caption; the target is a bool, and the field "check" tells type and caption, "swap_obj negative".
     """
 
     name = "SugarCREPE"
@@ -78,10 +78,11 @@ class SugarCREPE(Dataset):
     def _items(self) -> Iterator[tuple[str, Record, Path]]:
         for kind, path in self._paths.items():
             for record in scan_object(path, _EXPECTED):
-                for check in _CHECKS if self.form == "yes_no" else ("",):
-                    facts = {"type": kind, "check": f"{kind} {check}"} if check else {"type": kind}
+                item = f"{kind}-{record.key}"
+                for sample_id in (f"{item}-c0", f"{item}-c1") if self.form == "yes_no" else (item,):
+                    facts = {"type": kind} | ({"check": check_of(sample_id)} if self.form == "yes_no" else {})
                     value = record.value | facts if isinstance(record.value, dict) else record.value
-                    yield f"{kind}-{record.key}{'-' * bool(check)}{check}", record._replace(value=value), path
+                    yield sample_id, record._replace(value=value), path
 
     def _fields(self, record: Any, where: str) -> dict[str, str | int]:
         return {field: record_value(record, field, str, where) for field in self.fields if field in record}
@@ -92,19 +93,29 @@ class SugarCREPE(Dataset):
     def _sample(self, sample_id: str, record: Any, seed: int) -> Sample:
         where = f"SugarCREPE {self.split} item {sample_id}"
         captions = [one_line(record_value(record, key, str, where)) for key in ("caption", "negative_caption")]
-        kind, check = sample_id.partition("-")[0], sample_id.rpartition("-")[2]
-        fields: dict[str, str | int] = {"type": kind}
+        fields: dict[str, str | int] = {"type": sample_id.partition("-")[0]}
         target: Choice | bool
         if self.form == "yes_no":
-            target = check == "positive"
+            fields["check"] = check_of(sample_id)
+            target = is_right(sample_id)
             query = f'Verify image matches text="{captions[0] if target else captions[1]}"'
-            fields["check"] = f"{kind} {check}"
         else:
             texts, right = shuffled(captions, 0, seed, sample_id)
             target = Choice(right, tuple(texts), len(texts))
             query = list_options("Which text matches the image?", texts)
         images = (self._pictures.ref(_image_id(record, where)),)
         return Sample(sample_id, query, images, target, fields, record=record)
+
+
+def is_right(sample_id: str) -> bool:
+    """Whether a sample of the form "yes_no" has the right caption. Its id must not tell, so a digest of the item's id decides."""
+    item, _, caption = sample_id.rpartition("-")
+    return blake2b(item.encode("utf-8", "surrogatepass")).digest()[0] % 2 == int(caption == "c1")
+
+
+def check_of(sample_id: str) -> str:
+    """Type and caption of a sample of the form "yes_no", as in "swap_obj negative"."""
+    return f"{sample_id.partition('-')[0]} {'positive' if is_right(sample_id) else 'negative'}"
 
 
 def _image_id(record: Any, where: str) -> int:

@@ -16,12 +16,17 @@ class OmniLabelEnv(VisualProgramEnv):
     program returns the list of their patches. This is the object detection task of VisReP (Khan et al., CVPR 2024).
 
     ## Rewards
-    1.0 if the F1 of the returned boxes reaches the threshold, else 0.0. Boxes are paired with the annotated ones at an IoU of at
-    least 0.5, each with one at most. Where nothing fits the description, an empty list is right and nothing else is. A patch
-    counts as a list of one; any other answer is wrong. With `scorer="official"` boxes are paired in the order of the list, as
-    the official code does, instead of the best pair first. A program that fails in any way earns 0.0; there is no default answer.
+    1.0 if the F1 of the returned boxes reaches the threshold, else 0.0. Boxes are paired with the annotated ones at an IoU of
+    at least 0.5, each with one at most. Where nothing fits the description, an empty list is right and nothing else is. A
+    patch counts as a list of one; any other answer is wrong, numbers too. At the default threshold one right patch out of
+    three that are returned, or of three that are there, earns the reward; `threshold=1.0` asks for all and nothing else. With
+    `scorer="official"` boxes are paired in the order of the list, as the official code does, instead of the best pair first. A
+    program that fails in any way earns 0.0; there is no default answer.
 
     ## Arguments
+    - `form`: "balanced" asks of each picture for everything that is there and for as much that is not; "all" for its whole label
+      space, most of which is not there: the official metric is for that, but a program that returns an empty list would earn most
+      of the rewards.
     - `split`: "val", or a part of it: "val_coco", "val_object365", "val_openimagesv5"; or any other `dataset_*.json` of the
       folder. The test splits have no annotations.
     - `data_dir`: folder with `omnilabel_val_v0.1.3/` (or its files; or those of v0.1.4) and the pictures in `coco/`, `object365/`
@@ -46,16 +51,19 @@ class COCOEnv(VisualProgramEnv):
     the program returns the list of the patches of all such objects. This is also what counting and existence questions rest on.
 
     ## Rewards
-    1.0 if the F1 of the returned boxes reaches the threshold, else 0.0. Boxes are paired with the annotated ones at an IoU of at
-    least 0.5, each with one at most; a box in a region that is annotated as a crowd is neither right nor wrong. Where there is no
-    such object, an empty list is right and nothing else is. A patch counts as a list of one; any other answer is wrong. With
-    `scorer="official"` boxes are paired in the order of the list, as COCO's evaluation does, instead of the best pair first. A
-    program that fails in any way earns 0.0; there is no default answer.
+    1.0 if the F1 of the returned boxes reaches the threshold, else 0.0. Boxes are paired with the annotated ones at an IoU of
+    at least 0.5, each with one at most; a box in a region that is annotated as a crowd is neither right nor wrong. Where there
+    is no such object, an empty list is right and nothing else is. A patch counts as a list of one; any other answer is wrong,
+    numbers too. At the default threshold one right patch out of three that are returned, or of three that are there, earns the
+    reward; `threshold=1.0` asks for all and nothing else. With `scorer="official"` boxes are paired in the order of the list,
+    as COCO's evaluation does, instead of the best pair first. A program that fails in any way earns 0.0; there is no default
+    answer.
 
     ## Arguments
     - `split`: "train" or "val" (those of 2017, or else those of 2014), "val2014" and so on; or any other
       `annotations/instances_*.json` of the folder.
     - `form`: "present" asks for the categories that are annotated in a picture; "balanced" also for as many that are not.
+      The metric of a perfect program is a little below 1.0: patches have whole pixels.
     - `data_dir`: folder with `annotations/instances_{train,val}{2017,2014}.json` and the folders of pictures, `train2017/` and so
       on; without it, drawn mini data is used.
     """

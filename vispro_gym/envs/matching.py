@@ -69,7 +69,7 @@ class SugarCREPEEnv(VisualProgramEnv):
     - `split`: "test", one of its parts, "add_att", "add_obj", "replace_att", "replace_obj", "replace_rel", "swap_att",
       "swap_obj", or "visrep" (80 samples of each part).
     - `form`: "caption" (which of two captions matches the picture: `swap_obj-7`) or "yes_no" (does this caption match the
-      picture: `swap_obj-7-positive` and `swap_obj-7-negative`).
+      picture: `swap_obj-7-c0` and `swap_obj-7-c1`). The shorter caption is right 73 % of the time.
     - `data_dir`: folder with `data/add_att.json` and so on as downloaded; without it, drawn mini data is used. Pictures
       are looked for in `val2017/` there and in the folder of COCO (`VISPRO_DATA_COCO`), and so is
       `annotations/instances_val2017.json`, which the oracle needs.

@@ -38,9 +38,9 @@ A sample of the split, drawn uniformly; `reset(options={{"sample_id": ...}})` ch
 whose pictures are annotated are drawn.""",
     "Episode End": """\
 Terminated after the first program, or with `max_attempts` = k after the first right answer or the k-th program. Never
-truncated.""",
+truncated. Where there are few possible answers, k of them can be tried in turn.""",
     "Information": """\
-- `sample_id`: {sample_id}.
+- `sample_id`: {sample_id}. For evaluation: ids of some datasets tell the answer, so policies should not read them.
 - `data`: "mini" for the generated data, else "official".
 
 and after a step, all deterministic:

@@ -23,6 +23,10 @@ class GQAEnv(VisualProgramEnv):
     program that fails in any way earns 0.0, and so does one that returns a list, a patch or nothing; there is no
     default answer.
 
+    With `scorer="official"` texts are compared as they are, as `eval.py` does; so does the metric with any scorer. With
+    `scorer="vipergpt"`, for comparisons with papers that use ViperGPT's code, the answer, but not the annotated one, is
+    normalised as in VQAv2, the first item of a list is the answer, and an empty list is "no".
+
     ## Arguments
     - `split`: "train", "val", "testdev" or any other question file of the folder ("train_all" for
       `train_all_questions`). Scene graphs, and with them the oracle, exist for train and val only.

@@ -213,6 +213,14 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         return self._observation(), self._outcome.reward, self._ended, False, info
 
     @property
+    def sample(self) -> Sample | None:
+        """The sample of the episode, its target among it: for evaluation, not for policies. None before the first `reset`.
+
+        Where options are shuffled, metrics need the very samples that were asked: `task.metric(predictions, samples)`.
+        """
+        return self._sample
+
+    @property
     def _ended(self) -> bool:
         return self._outcome is not None and (self._outcome.reward == 1.0 or self._attempts >= self.max_attempts)
 

@@ -19,7 +19,7 @@ class ChoiceTask(Task):
     Where the options are texts, the answer is the text of one (stripped, lowered, without a final full stop) or its letter, "A"
     for the first. Where they are pictures, it is a patch of one, or its letter. A letter counts only if no option is called so.
     An answer that names no option earns 0, and so does a number: it is not clear whether counting starts at 0 or 1. The scorer
-    "official" takes the exact text of an option only; pictures are named in the same way as with "strict".
+    "official" takes the exact text of an option only (but for spaces); pictures are named in the same way as with "strict".
     """
 
     instructions = "Return the option that is right: its text, or its letter."
@@ -33,7 +33,9 @@ class ChoiceTask(Task):
     def chosen(self, answer: Any, target: Choice) -> int | None:
         """Position of the option that an answer names; None if it names none, or more than one."""
         if self.scorer == "official" and target.texts is not None:
-            return target.texts.index(answer) if isinstance(answer, str) and target.texts.count(answer) == 1 else None
+            text = one_line(answer) if isinstance(answer, str) else None
+            names = [one_line(option) for option in target.texts]
+            return names.index(text) if text is not None and names.count(text) == 1 else None
         return chosen_option(answer, target)
 
     @abstractmethod

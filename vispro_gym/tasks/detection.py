@@ -35,8 +35,8 @@ class DetectionTask(Task):
     of the list does not matter; "official" pairs as COCO's evaluation does: one box of the list after the other takes the best
     that is left.
 
-    Predictions, for the metric, are such answers, `[left, top, right, bottom]` for a patch; a fifth number is a score, without
-    which it is 1. An answer that is no list of patches detects nothing.
+    A patch is a tuple `(left, top, right, bottom)`; numbers that a program lists are none. Predictions, for the metric, are such
+    answers, or lists of `[left, top, right, bottom, score]`; without a score it is 1. Anything else detects nothing.
     """
 
     instructions = (
@@ -48,7 +48,7 @@ class DetectionTask(Task):
 
     def score(self, answer: Any, target: Any) -> Score:
         """The verdict on one answer; `target` is a `Boxes`."""
-        found = read_boxes(answer)
+        found = read_boxes(answer) if is_patches(answer) else None
         if found is None:
             return Score(0.0, 0.0, {"boxes": None, "precision": 0.0, "recall": 0.0, "f1": 0.0, "mean_iou": 0.0})
         boxes = [box for box, _ in found]
@@ -148,14 +148,16 @@ class OmniLabelTask(DetectionTask):
         return dict(predictions)
 
 
+def is_patches(answer: Any) -> bool:
+    """Whether an answer is a patch or a list of patches, and not of numbers: those have another origin."""
+    return isinstance(answer, tuple) or (isinstance(answer, list) and all(isinstance(item, tuple) for item in answer))
+
+
 def read_boxes(answer: Any) -> list[ScoredBox] | None:
-    """The boxes of an answer and their scores (1 where there are none); None if it is neither a patch nor a list of patches."""
-    if not isinstance(answer, list):
-        return None
-    items = [answer] if len(answer) == 4 and not isinstance(answer[0], list) else answer
+    """The boxes of a prediction and their scores (1 where there are none); None if it is neither a patch nor a list of boxes."""
     found = []
-    for item in items:
-        if not isinstance(item, list) or len(item) not in (4, 5) or not all(map(_is_number, item)):
+    for item in [answer] if isinstance(answer, tuple) else answer if isinstance(answer, list) else [None]:
+        if not isinstance(item, list | tuple) or len(item) not in (4, 5) or not all(map(_is_number, item)):
             return None
         left, top, right, bottom = box = (item[0], item[1], item[2], item[3])
         if left > right or top > bottom:
@@ -187,9 +189,9 @@ def _match_in_order(boxes: Sequence[Box], target: Boxes) -> BoxMatch:
     return BoxMatch(tuple(pairs), len(pairs) + wrong, len(target.gold))
 
 
-def _pair(sample_id: str) -> tuple[int, int] | None:
+def _pair(sample_id: Any) -> tuple[int, int] | None:
     """The two numbers of a sample id; None if it is none."""
-    match = _SAMPLE_ID.fullmatch(sample_id)
+    match = _SAMPLE_ID.fullmatch(sample_id) if isinstance(sample_id, str) else None
     return (int(match[1]), int(match[2])) if match else None
 
 

@@ -48,5 +48,5 @@ class GQATask(VisualQuestionAnswering):
         write_gqa(path, {sample.sample_id: answer_text(predictions.get(sample.sample_id)) for sample in samples})
 
     def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
-        """Reads the official file."""
-        return dict(read_gqa(path))
+        """Reads the official file; an empty text is no answer."""
+        return {question_id: text or None for question_id, text in read_gqa(path).items()}

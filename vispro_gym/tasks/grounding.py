@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.datasets.scene import Box
 from vispro_gym.tasks.base import Score, Task
-from vispro_gym.tasks.detection import read_boxes
+from vispro_gym.tasks.detection import is_patches, read_boxes
 from vispro_gym.tasks.metrics.boxes import iou
 from vispro_gym.tasks.metrics.refcoco import read_refcoco_results, refcoco_metric, write_refcoco_results
 
@@ -18,8 +18,8 @@ class RefCOCOTask(Task):
     """The answer is one patch, right if its IoU with the object's box is at least 0.5.
 
     The soft score is the IoU. The scorer "strict" also takes a list of exactly one patch; "official" takes a patch and no list,
-    as the evaluations of ViperGPT and lmms-eval do (refer itself has none). Predictions, for the metric, are such answers,
-    `[left, top, right, bottom]` in image coordinates for a patch.
+    as the evaluations of ViperGPT and lmms-eval do (refer itself has none). Predictions, for the metric, are such answers: a
+    tuple `(left, top, right, bottom)` in image coordinates for a patch.
     """
 
     name = "refcoco"
@@ -49,11 +49,11 @@ class RefCOCOTask(Task):
 
     def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads the same."""
-        return {sent_id: list(box) for sent_id, box in read_refcoco_results(path).items()}
+        return {sent_id: tuple(box) for sent_id, box in read_refcoco_results(path).items()}
 
     def _read(self, answer: Any) -> Box | None:
-        found = read_boxes(answer)
-        if found is None or len(found) != 1 or (self.scorer == "official" and isinstance(answer[0], list)):
+        found = read_boxes(answer) if is_patches(answer) else None
+        if found is None or len(found) != 1 or (self.scorer == "official" and isinstance(answer, list)):
             return None
         return found[0][0]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.tasks.metrics.pope import pope_metric, read_answer, read_pope_answers, write_pope_answers
-from vispro_gym.tasks.yes_no import YesNoTask
+from vispro_gym.tasks.yes_no import YesNoTask, read_yes_no
 
 
 class POPETask(YesNoTask):
@@ -29,23 +29,27 @@ class POPETask(YesNoTask):
         return super().read(answer)
 
     def metric(self, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, float]:
-        """What POPE's `evaluate.py` prints, see `vispro_gym.tasks.metrics.pope.pope_metric`."""
+        """What POPE's `evaluate.py` prints, see `vispro_gym.tasks.metrics.pope.pope_metric`.
+
+        Its words for yes and no are "yes" and "no": with the scorer "strict", True, "true" and "Yes." are yes to it as well, and
+        False, "false" and "NO" are no, which the script would take for a yes. It reads all other texts by itself.
+        """
         labels = {sample.sample_id: str(sample.record["label"]) for sample in samples}
-        return pope_metric({sample_id: _text(predictions.get(sample_id)) for sample_id in labels}, labels)
+        return pope_metric({sample_id: self._text(predictions.get(sample_id)) for sample_id in labels}, labels)
 
     def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes the official file, lines of `{"question_id": int, "answer": str}`.
 
         No answer is an empty text, which the official script takes for a yes: it goes by position, so no line may be missing.
         """
-        write_pope_answers(path, {sample.sample_id: _text(predictions.get(sample.sample_id)) or "" for sample in samples})
+        write_pope_answers(path, {sample.sample_id: self._text(predictions.get(sample.sample_id)) or "" for sample in samples})
 
     def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads the official file; an empty text is no answer."""
         return {question_id: text or None for question_id, text in read_pope_answers(path).items()}
 
-
-def _text(answer: Any) -> str | None:
-    if isinstance(answer, bool):
-        return "yes" if answer else "no"
-    return answer if isinstance(answer, str) else None
+    def _text(self, answer: Any) -> str | None:
+        said = read_yes_no(answer) if isinstance(answer, bool) or self.scorer == "strict" else None
+        if said is not None:
+            return "yes" if said else "no"
+        return answer if isinstance(answer, str) else None

@@ -66,7 +66,9 @@ class RetrievalTask(ChoiceTask):
                     f"{path} chooses {name!r:.80} for sample {sample.sample_id!r}. Expected one of its {len(names)} candidates: "
                     "the samples must be those of the same pool_size and seed."
                 )
-            answers[sample.sample_id] = None if name is None else ascii_uppercase[names.index(name)]
+            if name is not None and sample.target.texts is None:
+                name = ascii_uppercase[names.index(name)]
+            answers[sample.sample_id] = name
         return answers
 
 

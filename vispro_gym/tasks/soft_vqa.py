@@ -101,7 +101,7 @@ def answers_to(samples: Iterable[Sample], answers: Mapping[str, Any], path: Path
     """
     asked = {sample.sample_id for sample in samples}
     found = {sample_id: answer for sample_id, answer in answers.items() if sample_id in asked}
-    if asked and not found:
+    if asked and answers and not found:
         raise DatasetError(
             f"{path} answers none of the {len(asked)} questions, such as {min(asked)!r}. Expected predictions for this split."
         )

@@ -9,7 +9,7 @@ from typing import Any
 from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.tasks.choice import ChoiceTask
-from vispro_gym.tasks.metrics.files import read_record_lines, write_record_lines
+from vispro_gym.tasks.metrics.files import add_once, read_record_lines, write_record_lines
 from vispro_gym.tasks.metrics.sugarcrepe import (
     CaptionChoice,
     read_sugarcrepe_choices,
@@ -98,5 +98,5 @@ class SugarCREPEYesNo(YesNoTask):
             answer = record.get("answer")
             if not isinstance(record.get("sample_id"), str) or not isinstance(answer, bool | None):
                 raise DatasetError(f"{where} is {record!r:.80}. Expected a sample_id, and an answer of true, false or null.")
-            answers[record["sample_id"]] = answer
+            add_once(answers, record["sample_id"], answer, where)
         return {sample.sample_id: answers.get(sample.sample_id) for sample in samples}

@@ -29,9 +29,8 @@ class TallyQATask(Task):
     def score(self, answer: Any, target: Any) -> Score:
         """The verdict on one answer; `target` is an int."""
         plain = _plain(answer)
-        if self.scorer == "strict" and isinstance(plain, str):
-            text = normalise(plain)
-            plain = text if _WHOLE_NUMBER.fullmatch(text) else None
+        if self.scorer == "strict" and isinstance(plain, str) and not _WHOLE_NUMBER.fullmatch(plain):
+            plain = None
         count = count_from(plain)
         reward = float(count is not None and count == target)
         return Score(reward, reward, {"count": count})
@@ -54,7 +53,9 @@ class TallyQATask(Task):
 
 
 def _plain(answer: Any) -> int | str | None:
-    """An answer as the metric takes it: whole floats as integers; None if it is neither number nor text."""
+    """An answer as the metric takes it: whole floats as integers, texts normalised; None if it is neither number nor text."""
     if isinstance(answer, float):
         return int(answer) if answer.is_integer() else None
-    return answer if isinstance(answer, int | str) and not isinstance(answer, bool) else None
+    if isinstance(answer, str):
+        return normalise(answer)
+    return answer if isinstance(answer, int) and not isinstance(answer, bool) else None

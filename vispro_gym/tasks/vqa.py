@@ -55,7 +55,7 @@ class VisualQuestionAnswering(Task):
     def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes one answer per line, in the order of the samples, as CLEVR's official answer files."""
         lines = [" ".join((answer_text(predictions.get(sample.sample_id)) or "").split()) for sample in samples]
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="replace")
 
     def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads one answer per line; an empty line is no answer."""

@@ -102,7 +102,7 @@ class TestMetric:
         [
             ({}, "question 1 has no key 'answer'"),
             ({"answer": "3"}, "'answer' of type str"),
-            ({"answer": True}, "Expected a count"),
+            ({"answer": True}, "'answer' of type bool. Expected int"),
             ({"answer": 10**30}, "Expected a count"),
             ({"answer": 3, "issimple": None}, "'issimple' of type NoneType"),
         ],

@@ -11,6 +11,7 @@ from vispro_gym.datasets.mini.photos.captions import FOILS, Caption, captions, f
 from vispro_gym.datasets.mini.photos.claims import program
 from vispro_gym.datasets.mini.photos.facts import choose_evenly
 from vispro_gym.datasets.mini.photos.pictures import Photo, coco_file_name, coco_instances, save_photos, take_photos
+from vispro_gym.datasets.sugarcrepe import is_right
 
 _PICTURES, _FIRST_ID = 60, 500_001
 _PER_TYPE = 40
@@ -73,8 +74,8 @@ def write_sugarcrepe(root: Path, seed: int = 0) -> None:
         programs: dict[str, str] = {}
         for i, item in enumerate(chosen):
             programs[f"{kind}-{i}"] = item.program
-            programs[f"{kind}-{i}-positive"] = item.caption.program
-            programs[f"{kind}-{i}-negative"] = item.negative.program
+            for check in (f"{kind}-{i}-c0", f"{kind}-{i}-c1"):
+                programs[check] = (item.caption if is_right(check) else item.negative).program
         write_json(root / "data" / f"{kind}.json", records)
         write_json(root / f"expert_programs_{kind}.json", programs)
         everything |= programs
