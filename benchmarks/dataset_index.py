@@ -7,11 +7,11 @@ own. Prints a table in Markdown and ends with one line of JSON.
     python benchmarks/dataset_index.py --quick   under a minute: 100,000 questions
 
 All ways read the questions and the scene graphs; the files lie in the operating system's page cache for all of them. Times are
-processor time without imports, since others may use the machine: next to nothing waits, so that it is the time of the clock on a
-machine that is idle ("wall" in the JSON is by the clock, and so is how long making the environment and `reset()` take). Of several
-rounds the quickest counts. Memory is what is resident, with the interpreter and the imported libraries, and with the pages of files
-that are mapped into it. "Later open" is that of a process that finds what the first open left behind. A fetch is a question at
-random with all its fields and no picture; all ways fetch the same ones, and what they get is compared.
+processor time without imports, since others may use the machine: next to nothing waits, so that it is the time of the clock on
+an idle machine ("wall" in the JSON is by the clock, and so is how long making the environment and `reset()` take). Of several
+rounds the quickest counts. Memory is what is resident, with the interpreter and the imported libraries, and with the pages of
+files that are mapped into it. "Later open" is that of a process that finds what the first open left behind. A fetch is a question
+at random with all its fields and no picture; all ways fetch the same ones, and what they get is compared.
 
 `datasets` has no reader for GQA's files, objects whose keys are ids: it gets the records one by one (`Dataset.from_generator`)
 from this project's scanner, which is quicker and smaller than `json.load`. Arrow's structs have fixed fields, therefore what has

@@ -30,7 +30,7 @@ from vispro_gym.datasets.errors import DatasetError, MissingDataError
 from vispro_gym.datasets.images import image_ref
 from vispro_gym.datasets.index import Builder
 from vispro_gym.datasets.json_stream import scan_list
-from vispro_gym.datasets.records import record_value
+from vispro_gym.datasets.records import LARGEST_ID, natural
 from vispro_gym.datasets.sample import ImageRef, Sample
 from vispro_gym.datasets.scene import Scene, SceneCache
 
@@ -38,7 +38,6 @@ _SHORT = {part: (f"{part}2017", f"{part}2014") for part in ("train", "val")}
 _DOWNLOADS = "https://cocodataset.org/#download"
 _EXPECTED = 'COCO instances, {"images": [...], "annotations": [...], "categories": [...]}'
 _FILE_NAME = re.compile(r"\w[^/\\:\0\ud800-\udfff]{0,100}")
-_MOST = 10**12  # an image id is part of a file name
 _MOST_CATEGORIES = 10**6  # an image id and a category id together fit into 64 bits
 # what the official metric reads of an annotation: outlines, most of the file, are none of it
 _KEPT = ("id", "image_id", "category_id", "bbox", "area", "iscrowd")
@@ -94,13 +93,13 @@ class COCO(Dataset):
         for record in scan_list(self._path, _EXPECTED, tuple(add)):
             where = f"{self._path}, {record.member} {record.key}"
             if record.member == "annotations":
-                key = _whole(record.value, "image_id", where, _MOST)
-                pairs.append(key * _MOST_CATEGORIES + _whole(record.value, "category_id", where, _MOST_CATEGORIES))
-                ids.append(_whole(record.value, "id", where, 1 << 63))
+                key = natural(record.value, "image_id", where)
+                pairs.append(key * _MOST_CATEGORIES + natural(record.value, "category_id", where, _MOST_CATEGORIES - 1))
+                ids.append(natural(record.value, "id", where, (1 << 63) - 1))
                 if record.value.get("iscrowd"):
                     crowds.append(pairs[-1])
             else:
-                key = _whole(record.value, "id", where, _MOST if record.member == "images" else _MOST_CATEGORIES)
+                key = natural(record.value, "id", where, LARGEST_ID if record.member == "images" else _MOST_CATEGORIES - 1)
                 if record.member == "categories":
                     categories[key] = record.value
             add[record.member](str(key), record, self._path)
@@ -205,10 +204,3 @@ def _check_once(ids: array[int], path: Path) -> None:
     if len(unique) < len(ids):
         twice = int(unique[np.argmax(counts)])
         raise DatasetError(f"{path} has annotation id {twice} twice. Expected every annotation id once. Fetch the file again.")
-
-
-def _whole(record: Any, key: str, where: str, limit: int) -> int:
-    value: int = record_value(record, key, int, where)
-    if not 0 <= value < limit:
-        raise DatasetError(f"{where} has {key!r}: {value!r:.40}. Expected an integer from 0 to {limit - 1}.")
-    return value

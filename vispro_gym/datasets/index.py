@@ -2,10 +2,9 @@
 
 The index of a file is built once, in one pass that holds one record at a time, and read page by page afterwards. It is named by
 the identity of the files that it was made from (path, size and time of the last change) and of the code that made it, so that a
-changed file gets a new index.
-It is written under another name and renamed when complete: a build that is interrupted leaves nothing that would be read. When
-several processes want the same index, one builds it and the others wait. Every read makes sure that the file is still the one
-that was indexed: a wrong record would be a wrong reward.
+changed file gets a new index. It is written under another name and renamed when complete: a build that is interrupted leaves
+nothing that would be read. When several processes want the same index, one builds it and the others wait. Every read makes sure
+that the file is still the one that was indexed: a wrong record would be a wrong reward.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from vispro_gym.datasets.index import Builder
 from vispro_gym.datasets.json_stream import scan_list
 from vispro_gym.datasets.location import folder_of
 from vispro_gym.datasets.named_pictures import NamedPictures
-from vispro_gym.datasets.records import record_list, record_value
+from vispro_gym.datasets.records import natural, record_list, record_value
 from vispro_gym.datasets.sample import ImageRef, Sample
 
 _DOWNLOADS = "https://www.omnilabel.org/dataset/download"
@@ -92,12 +92,12 @@ class OmniLabel(Dataset):
         for record in scan_list(self._path, _EXPECTED, ("images", "descriptions", "annotations")):
             where = f"{self._path}, {record.member} {record.key}"
             if record.member == "images":
-                image_id = _whole(record.value, "id", where)
+                image_id = natural(record.value, "id", where, _LARGEST - 1)
                 images(str(image_id), record, self._path)
                 name = record.value.get("file_name")
                 self._files[image_id] = name if isinstance(name, str) else ""
             elif record.member == "descriptions":
-                description_id, position = _whole(record.value, "id", where), len(self._facts)
+                description_id, position = natural(record.value, "id", where, _LARGEST - 1), len(self._facts)
                 # a record of some thousand image ids, which would be read again for each of them
                 kept = {key: value for key, value in record.value.items() if key != "image_ids"}
                 descriptions(str(description_id), kept | {"position": position})
@@ -108,7 +108,7 @@ class OmniLabel(Dataset):
                 self._facts.append((description_id, facts))
                 spaces.extend(image_id * _LARGEST + position for image_id in _ids(record.value, "image_ids", where))
             else:
-                image_id = _whole(record.value, "image_id", where)
+                image_id = natural(record.value, "image_id", where, _LARGEST - 1)
                 annotations(str(image_id), record, self._path)
                 positive.extend(image_id * _LARGEST + number for number in _ids(record.value, "description_ids", where))
         if len(spaces) > _ANNOUNCED:
@@ -205,10 +205,3 @@ def _ids(record: Any, key: str, where: str) -> list[int]:
             f"{where} has {key!r} from {min(ids)!r:.40} to {max(ids)!r:.40}. Expected ids from 0 to {_LARGEST - 1}."
         )
     return ids
-
-
-def _whole(record: Any, key: str, where: str) -> int:
-    value: int = record_value(record, key, int, where)
-    if not 0 <= value < _LARGEST:
-        raise DatasetError(f"{where} has {key!r}: {value!r:.40}. Expected an integer from 0 to {_LARGEST - 1}.")
-    return value

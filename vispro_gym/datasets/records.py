@@ -85,13 +85,13 @@ def number(value: Any, what: str, low: float = 0) -> float:
     return value
 
 
-def natural(record: Any, key: str, where: str) -> int:
-    """The id or count under a key that a record must have, a whole number of at most twelve digits.
+def natural(record: Any, key: str, where: str, largest: int = LARGEST_ID) -> int:
+    """The id or count under a key that a record must have.
 
     Raises:
-        DatasetError: If there is none; names `where`.
+        DatasetError: If there is none, it is no integer, negative, or larger than `largest`; names `where`.
     """
     value = record_value(record, key, int, where)
-    if not 0 <= value <= LARGEST_ID:
-        raise DatasetError(f"{where} has {key!r}: {value!r:.80}. Expected a whole number from 0 to {LARGEST_ID}.")
+    if not 0 <= value <= largest:
+        raise DatasetError(f"{where} has {key!r}: {value!r:.40}. Expected an integer from 0 to {largest}.")
     return int(value)

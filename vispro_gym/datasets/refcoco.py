@@ -24,7 +24,7 @@ from vispro_gym.datasets.coco_pictures import CocoPictures, box_of, open_instanc
 from vispro_gym.datasets.errors import DatasetError, MissingDataError
 from vispro_gym.datasets.index import Builder, Index
 from vispro_gym.datasets.json_stream import scan_list
-from vispro_gym.datasets.records import record_list, record_value
+from vispro_gym.datasets.records import natural, record_list, record_value
 from vispro_gym.datasets.safe_pickle import read_plain_pickle
 from vispro_gym.datasets.sample import Sample
 
@@ -33,7 +33,6 @@ _SPLIT = re.compile(rf"(?:({'|'.join(_PARTITIONS)})_)?(.+)")
 _DOWNLOADS = "https://github.com/lichengunc/refer"
 _EXPECTED = 'the refs of a refer dataset, a list of {"ref_id", "ann_id", "image_id", "split", "sentences"}'
 _PICTURE = "COCO_train2014_{id:012d}.jpg"
-_LARGEST = 10**12  # an image id is part of a file name
 
 
 class RefCOCO(Dataset):
@@ -128,7 +127,7 @@ class RefCOCO(Dataset):
         return iter(refs)
 
     def _fields(self, record: Any, where: str) -> dict[str, str | int]:
-        category = _whole(record["ref"], "category_id", where)
+        category = natural(record["ref"], "category_id", where)
         if category not in self._categories:
             raise DatasetError(f"{where} has category_id {category}. Expected one of the {len(self._categories)} categories.")
         words = record_value(record["sentence"], "sent", str, where).split()
@@ -143,8 +142,8 @@ class RefCOCO(Dataset):
         record_value(ref, "split", str, where)
         if sentence is None:
             record_list(ref, "sentences", dict, where)
-        _whole(sentence, "sent_id", where)
-        image_id, annotation_id = _whole(ref, "image_id", where), _whole(ref, "ann_id", where)
+        natural(sentence, "sent_id", where)
+        image_id, annotation_id = natural(ref, "image_id", where), natural(ref, "ann_id", where)
         image = self._instances.table("images").get(str(image_id))
         annotations = self._instances.table("annotations").all(str(image_id))
         annotation = next((item for item in annotations if item.get("id") == annotation_id), None)
@@ -191,10 +190,3 @@ def _is_in(split: str, asked: str) -> bool:
     if asked == "test":
         return "test" in split
     return split == asked or (asked in ("testA", "testB", "testC") and "test" in split and asked[-1] in split)
-
-
-def _whole(record: Any, key: str, where: str) -> int:
-    value: int = record_value(record, key, int, where)
-    if not 0 <= value < _LARGEST:
-        raise DatasetError(f"{where} has {key!r}: {value!r:.40}. Expected an integer from 0 to {_LARGEST - 1}.")
-    return value

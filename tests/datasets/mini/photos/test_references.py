@@ -12,10 +12,10 @@ from vispro_gym.datasets.coco_categories import BY_NAME
 from vispro_gym.datasets.mini.photos import Photo, Reference, category_description, descriptions, expressions
 
 
-def boxes(photo: Photo, reference: Reference) -> list[list[int]]:
+def boxes(photo: Photo, reference: Reference) -> list[tuple[int, int, int, int]]:
     by_id = {thing.annotation_id: thing for thing in photo.objects}
     assert all(by_id[key].category == reference.category for key in reference.annotation_ids)
-    return [list(by_id[key].box) for key in reference.annotation_ids]
+    return [by_id[key].box for key in reference.annotation_ids]
 
 
 def test_expressions_name_one_thing() -> None:
