@@ -13,7 +13,7 @@ from vispro_gym.datasets.clevr import CLEVR
 from vispro_gym.datasets.coco import COCO
 from vispro_gym.datasets.errors import DatasetError, MissingDataError
 from vispro_gym.datasets.gqa import GQA
-from vispro_gym.datasets.location import HubLocation, locate
+from vispro_gym.datasets.location import HUB_PREFIX, locate
 from vispro_gym.datasets.nlvr import NLVR
 from vispro_gym.datasets.nlvr2 import NLVR2
 from vispro_gym.datasets.omnilabel import OmniLabel
@@ -117,6 +117,7 @@ def open_dataset(
         DatasetError: If the data is missing or damaged, has no such split, or no sample is left.
         ValueError: If the dataset or a value of `images`, `form`, `filter` or `subset` is unknown.
         TypeError: If the dataset has no such option.
+        ImportError: If the library `datasets`, which repositories need, is not installed.
     """
     if name not in DATASETS:
         raise ValueError(f"Dataset {name!r} is unknown. Expected one of: {', '.join(DATASETS)}.")
@@ -126,13 +127,14 @@ def open_dataset(
         inspect.signature(DATASETS[name]).bind(None, *arguments, **options)
     except TypeError:
         raise TypeError(f"{name} has no option {' or '.join(map(repr, options))}.") from None
-    location = locate(name, data_dir)
-    cls = DATASETS[name]
-    if isinstance(location, HubLocation):
+    if data_dir is not None and str(data_dir).startswith(HUB_PREFIX):
+        from vispro_gym.datasets.hub import locate_hub  # what repositories need is not needed else
         from vispro_gym.datasets.hub_datasets import ROW_DATASETS
 
-        cls = ROW_DATASETS[name]
-    dataset = cls(location, *arguments, **options)
+        location = locate_hub(name, str(data_dir))
+        dataset: Dataset = ROW_DATASETS[name](location, *arguments, **options)
+    else:
+        dataset = DATASETS[name](locate(name, data_dir), *arguments, **options)
     dataset.restrict(filter, None if ids else protocol.subset.get(dataset.form, protocol.subset.get("")), ids)
     dataset.restrict(subset=subset)
     return dataset

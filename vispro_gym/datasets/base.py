@@ -234,7 +234,7 @@ class Dataset(ABC):
         if filter is not None:
             self._keep(select_where(self._samples, filter, (*self.fields, "annotated"), self.name))
         if subset is not None:
-            self._keep(select_per_type(self._samples, self._chosen, subset, self))
+            self._keep(select_per_type(self._samples, self._chosen, subset, self.name, self.type_field, self.equivalents))
         if not len(self):
             raise DatasetError(
                 f"Of {self.name} {self.split} no sample is left with filter={filter!r}, subset={subset!r} and ids={ids!r:.200}. "

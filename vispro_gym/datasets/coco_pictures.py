@@ -121,12 +121,12 @@ def read_instances(indexes: Sequence[Index], key: str, where: str) -> Scene | No
     for index in indexes:
         image = index.table("images").get(key)
         if image is not None:
-            names = {
-                int(category): record_value(index.table("categories").get(category), "name", str, f"COCO category {category}")
-                for (category,) in index.table("categories").fields(["key"])
-            }
-            image_id = str(record_value(image, "id", int, where))
-            return scene_from_instances(image, index.table("annotations").all(image_id), names, where)
+            annotations = index.table("annotations").all(str(record_value(image, "id", int, where)))
+            names = {}
+            for category in {r["category_id"] for r in annotations if isinstance(r, dict) and type(r.get("category_id")) is int}:
+                if (found := index.table("categories").get(str(category))) is not None:
+                    names[category] = record_value(found, "name", str, f"COCO category {category}")
+            return scene_from_instances(image, annotations, names, where)
     return None
 
 
@@ -164,7 +164,7 @@ def scene_from_instances(image: Any, annotations: Sequence[Any], categories: dic
         object_id = str(record_value(record, "id", int, here))
         category = record_value(record, "category_id", int, here)
         if category not in categories:
-            raise DatasetError(f"{here} has category_id {category}. Expected one of the file's {len(categories)} categories.")
+            raise DatasetError(f"{here} has category_id {category}. Expected that of one of the file's categories.")
         objects[object_id] = SceneObject(
             object_id=object_id,
             name=categories[category],

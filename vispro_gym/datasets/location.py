@@ -53,22 +53,14 @@ def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> Locatio
 
     Args:
         name: Dataset name as in the environment id, for example "GQA".
-        data_dir: The dataset's root folder, or None to look in the environment variables and then use the mini data; after "hf:"
-            a repository of Hugging Face `datasets`, see `vispro_gym.datasets.hub`.
+        data_dir: The dataset's root folder, or None to look in the environment variables and then use the mini data.
 
     Raises:
-        MissingDataError: If a folder was named, by argument or environment variable, that does not exist, or a repository that
-            cannot be fetched.
-        DatasetError: If the dataset is not known to be published as such a repository.
-        ImportError: If the library `datasets`, which repositories need, is not installed.
+        MissingDataError: If a folder was named, by argument or environment variable, that does not exist.
         TypeError: If `data_dir` is no path.
     """
     if data_dir is not None and not isinstance(data_dir, str | os.PathLike):
         raise TypeError(f"data_dir={data_dir!r} is no path. Expected a str, a path or None.")
-    if data_dir is not None and str(data_dir).startswith(HUB_PREFIX):
-        from vispro_gym.datasets.hub import locate_hub
-
-        return locate_hub(name, str(data_dir))
     candidates = [
         ("data_dir", data_dir),
         (f"the environment variable VISPRO_DATA_{name.upper()}", os.environ.get(f"VISPRO_DATA_{name.upper()}")),

@@ -6,19 +6,16 @@ import json
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vispro_gym.datasets.errors import DatasetError, MissingDataError
 from vispro_gym.datasets.index import Table, Value
-
-if TYPE_CHECKING:
-    from vispro_gym.datasets.base import Dataset
 
 _SIGNS = {"min": ">=", "max": "<="}
 _PARAMETERS = 900  # of one query, as SQLite limits their number
@@ -81,7 +78,14 @@ def _storable(value: Any) -> Value:
     return math.inf * (1 if value > 0 else -1) if too_large else value
 
 
-def select_per_type(table: Table, chosen: NDArray[np.int64] | None, subset: str, dataset: Dataset) -> NDArray[np.int64]:
+def select_per_type(
+    table: Table,
+    chosen: NDArray[np.int64] | None,
+    subset: str,
+    name: str,
+    type_field: str | None,
+    equivalents: Callable[[Any], list[str]],
+) -> NDArray[np.int64]:
     """Positions of k samples of each type: a seeded draw, the same one always.
 
     Of samples that are equivalent to each other one at most is drawn.
@@ -90,7 +94,9 @@ def select_per_type(table: Table, chosen: NDArray[np.int64] | None, subset: str,
         table: The samples.
         chosen: Positions to draw from; None for all.
         subset: "{k}_per_type".
-        dataset: Says what the types are and what is equivalent.
+        name: Name of the dataset.
+        type_field: The field that tells the type of a sample; None if there is none.
+        equivalents: Ids of the samples that ask the same as a record.
 
     Raises:
         ValueError: If the subset is of another form, or the dataset has no types.
@@ -98,17 +104,17 @@ def select_per_type(table: Table, chosen: NDArray[np.int64] | None, subset: str,
     match = re.fullmatch(r"([1-9][0-9]{0,8})_per_type", subset) if isinstance(subset, str) else None
     if match is None:
         raise ValueError(f"subset={subset!r:.80} is unknown. Expected a number of samples per type, such as '10_per_type'.")
-    if dataset.type_field is None:
-        raise ValueError(f"subset={subset!r} needs types of samples, and {dataset.name} has none. Use filter= or ids=.")
+    if type_field is None:
+        raise ValueError(f"subset={subset!r} needs types of samples, and {name} has none. Use filter= or ids=.")
     positions = np.arange(len(table)) if chosen is None else chosen
     by_type: defaultdict[Any, list[int]] = defaultdict(list)
-    for position, (kind,) in zip(positions, table.fields([dataset.type_field], chosen), strict=True):
+    for position, (kind,) in zip(positions, table.fields([type_field], chosen), strict=True):
         by_type[kind].append(int(position))
     taken: dict[str, int] = {}
     covered: set[str] = set()
     for kind in sorted(by_type, key=str):
         pool = by_type[kind]
-        Random(f"{dataset.name} {kind}").shuffle(pool)
+        Random(f"{name} {kind}").shuffle(pool)
         kept = 0
         for position in pool:
             if kept == int(match[1]):
@@ -116,7 +122,7 @@ def select_per_type(table: Table, chosen: NDArray[np.int64] | None, subset: str,
             key = table.key(position)
             if key in covered:
                 continue
-            same = dataset.equivalents(table.at(position))
+            same = equivalents(table.at(position))
             if not taken.keys().isdisjoint(same):  # said by one of the two alone
                 continue
             covered.update(same)
