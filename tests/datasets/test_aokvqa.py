@@ -89,14 +89,14 @@ def test_a_filter(tmp_path: Path) -> None:
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "question": ({"question": 3}, "has 'question' of type int. Expected str"),
     "image id": ({"image_id": "42"}, "has 'image_id' of type str. Expected int"),
-    "negative image id": ({"image_id": -1}, "has 'image_id': -1. Expected a whole number"),
+    "negative image id": ({"image_id": -1}, "has 'image_id': -1. Expected an integer from 0"),
     "difficult": ({"difficult_direct_answer": None}, "has 'difficult_direct_answer' of type NoneType. Expected bool"),
 }
 BAD_CHOICES: dict[str, tuple[dict[str, Any], str]] = {
     "choices": ({"choices": "a or b"}, "has 'choices' of type str. Expected list"),
     "choice": ({"choices": ["a", 3]}, "has 'choices' whose item 1 is of type int. Expected str"),
     "position": ({"correct_choice_idx": 4}, "has 'correct_choice_idx' 4 and 4 choices. Expected a position, from 0"),
-    "negative position": ({"correct_choice_idx": -1}, "has 'correct_choice_idx': -1. Expected a whole number"),
+    "negative position": ({"correct_choice_idx": -1}, "has 'correct_choice_idx': -1. Expected an integer from 0"),
     "bool": ({"correct_choice_idx": True}, "has 'correct_choice_idx' of type bool. Expected int"),
     "no choices": ({"choices": []}, "has 'correct_choice_idx' 3 and 0 choices"),
     "too many choices": ({"choices": list(map(str, range(27)))}, "has 'correct_choice_idx' 3 and 27 choices"),

@@ -135,7 +135,7 @@ def test_paths_that_are_none_of_the_datasets(tmp_path: Path, image: str) -> None
         ({"image": 42}, "has 'image' of type int. Expected str"),
         ({"answer": "1"}, "has 'answer' of type str. Expected int"),
         ({"answer": True}, "has 'answer' of type bool. Expected int"),
-        ({"answer": -1}, "has 'answer': -1. Expected a whole number"),
+        ({"answer": -1}, "has 'answer': -1. Expected an integer from 0"),
         ({"issimple": 1}, "has 'issimple' of type int. Expected bool"),
         ({"data_source": ["amt"]}, "has 'data_source' of type list. Expected str"),
     ],

@@ -65,7 +65,7 @@ COUNTS: Mapping[str, Mapping[str, int]] = {
         "unbalanced_dev": 3_562,
         "unbalanced_test1": 3_536,
     },
-    "NLVR": {"dev": 988, "test": 989, "hidden": 985},
+    "NLVR": {"dev": 989, "test": 989, "hidden": 985},
     "RefCOCO": {"train": 120_624, "val": 10_834, "testA": 5_657, "testB": 5_095},
     "RefCOCOplus": {"train": 120_191, "val": 10_758, "testA": 5_726, "testB": 4_889},
     "RefCOCOg": {"train": 80_512, "val": 4_896, "test": 9_602},
