@@ -29,8 +29,8 @@ class EvaluateArgs:
     """Environment id, for example VisProg-GQA-v0."""
     data_dir: Path | None = None
     """Root folder of the dataset. None: see the environment; without any data, the generated mini data is used."""
-    split: str = "val"
-    """Split of the dataset."""
+    split: str | None = None
+    """Split of the dataset; without it the second one, mostly the one for validation, or the only one."""
     episodes: int | None = None
     """Number of samples, the first of a seeded permutation; None for the whole split."""
     images: Literal["required", "optional"] = "required"

@@ -12,13 +12,13 @@ from typing import Any
 
 import gymnasium as gym
 
-import vispro_gym  # noqa: F401  (registers the environments)
 from vispro_agents.errors import UsageError
 from vispro_agents.policies import Policy, Prompt, load_policy
 from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.engine import Job, Outcome
 from vispro_gym.envs.visual_program import VisualProgramEnv
+from vispro_gym.registration import ENVIRONMENTS
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def evaluate(
     policy: Policy | str,
     env_id: str,
     *,
-    split: str = "val",
+    split: str | None = None,
     data_dir: str | PathLike[str] | None = None,
     images: str = "required",
     episodes: int | None = None,
@@ -146,7 +146,7 @@ def evaluate(
     Args:
         policy: A policy, or what `load_policy` understands.
         env_id: Environment id.
-        split: Split of the dataset.
+        split: Split of the dataset; None for the one on which the environment's row has policies measured.
         data_dir: Root folder of the dataset; see the environment.
         images: "required" or "optional"; see the environment.
         episodes: Number of samples; None for the whole split. A smaller number takes the first of a seeded permutation.
@@ -159,6 +159,7 @@ def evaluate(
         UsageError: If environment, policy or number of episodes make no sense.
         DatasetError: If the data or the split is missing or damaged.
     """
+    split = split or next((row.evaluation_split for row in ENVIRONMENTS if row.env_id == env_id), "val")
     env = open_env(env_id, split, data_dir, images, **options)
     if isinstance(policy, str):
         policy = load_policy(policy, env.dataset)

@@ -26,12 +26,11 @@ class List:
 
     def run(self) -> int:
         """Prints a table."""
-        table = Table()
-        table.add_column("environment", no_wrap=True)
-        for name in ("task", "splits with annotations", "what it asks"):
-            table.add_column(name)
+        table = Table(show_lines=True)
+        table.add_column("environment, task", no_wrap=True)
+        table.add_column("what it asks, splits with annotations")
         for row in ENVIRONMENTS:
-            table.add_row(row.env_id, row.family, ", ".join(row.splits), row.summary)
+            table.add_row(f"{row.env_id}\n{row.family}", f"{row.summary}\n[dim]{', '.join(row.splits)}")
         Console().print(table)
         return 0
 

@@ -36,6 +36,11 @@ class EnvironmentRow:
         """Id for `gymnasium.make`."""
         return f"VisProg-{self.dataset}-v0"
 
+    @property
+    def evaluation_split(self) -> str:
+        """Split on which policies are measured unless another one is named: the second, or the only one."""
+        return self.splits[:2][-1]
+
 
 ENVIRONMENTS: tuple[EnvironmentRow, ...] = (
     EnvironmentRow(

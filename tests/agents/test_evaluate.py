@@ -12,6 +12,7 @@ import pytest
 from vispro_agents.errors import UsageError
 from vispro_agents.evaluate import choose_positions, evaluate, open_env
 from vispro_agents.policies import Prompt
+from vispro_gym.registration import ENVIRONMENTS, EnvironmentRow
 
 ENV = "VisProg-GQA-v0"
 
@@ -37,6 +38,12 @@ def test_a_constant_earns_its_share_of_the_answers(small_gqa: Path) -> None:
         assert 0 < golds[answer] < 40
         assert result.reward == golds[answer] / 40
         assert result.outcomes == {"correct": golds[answer], "wrong": 40 - golds[answer]}
+
+
+@pytest.mark.parametrize("row", ENVIRONMENTS, ids=lambda row: row.dataset)
+def test_every_environment_has_a_split_for_evaluation(row: EnvironmentRow) -> None:
+    result = evaluate("expert", row.env_id, episodes=20)
+    assert (result.split, result.reward) == (row.evaluation_split, 1.0)
 
 
 def test_a_crash_earns_nothing(small_gqa: Path) -> None:

@@ -17,7 +17,7 @@ from vispro_gym.datasets import DATASETS, Dataset, DatasetError, open_dataset
 from vispro_gym.datasets.location import locate
 from vispro_gym.registration import ENVIRONMENTS
 
-ROWS = [(row.dataset, row.splits[:2][-1]) for row in ENVIRONMENTS]
+ROWS = [(row.dataset, row.evaluation_split) for row in ENVIRONMENTS]
 PICTURES = (".jpg", ".png")
 EDITS = 5
 

@@ -29,7 +29,7 @@ def rewards(found: Audit, group: str) -> dict[str, float]:
 
 @pytest.mark.parametrize(("row", "form"), FORMS, ids=lambda value: getattr(value, "dataset", value))
 def test_every_environment_is_sound(row: Any, form: str) -> None:
-    env = open_env(row.env_id, split=row.splits[:2][-1], form=form, images="optional")
+    env = open_env(row.env_id, split=row.evaluation_split, form=form, images="optional")
     found = audit(env.dataset, env.engine, episodes=40, seed=3)
     assert found.is_sound, found.verdict
     assert set(rewards(found, "silent").values()) == {0.0} and len(rewards(found, "silent")) == 4

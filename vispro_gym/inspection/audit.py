@@ -214,7 +214,7 @@ def audit_env(
         InspectionError: If there is no such environment, an option makes no sense, or no program can be run.
         DatasetError: If the data is missing or damaged.
     """
-    env = open_env(env_id, split=split or find_row(env_id).splits[:2][-1], form=form, data_dir=data_dir, images="optional")
+    env = open_env(env_id, split=split or find_row(env_id).evaluation_split, form=form, data_dir=data_dir, images="optional")
     with Console(stderr=True).status("") as status:
         try:
             found = audit(

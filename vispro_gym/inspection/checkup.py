@@ -235,20 +235,17 @@ def print_checkups(checkups: Sequence[Checkup]) -> None:
     """Prints a table, and a line for whatever is wrong."""
     console = Console()
     table = Table(title="Data of the environments", title_justify="left")
-    table.add_column("environment", no_wrap=True)
-    table.add_column("data")
+    table.add_column("environment, data, episode")
     table.add_column("split", no_wrap=True)
     table.add_column("samples", justify="right", no_wrap=True)
     table.add_column("official", justify="right", no_wrap=True)
-    table.add_column("episode")
     for found in checkups:
+        episode = f"{found.episode.program}: {found.episode.outcome}" if found.episode else "no episode"
         table.add_row(
-            found.env,
-            found.data,
+            f"{found.env}\n{found.data}, {episode}",
             "\n".join(split.name for split in found.splits),
             "\n".join("-" if split.samples is None else f"{split.samples:,}" for split in found.splits),
             "\n".join("?" if split.official is None else f"{split.official:,}" for split in found.splits),
-            f"{found.episode.program}: {found.episode.outcome}" if found.episode else "none",
             style="red" if found.problems else None,
         )
     console.print(table)
