@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,19 +19,7 @@ from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.index import Builder, Keys, open_index
 from vispro_gym.datasets.json_stream import scan_object
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VISPRO_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "data" / "records.json"
-    path.parent.mkdir()
-    path.write_text(json.dumps(RECORDS, ensure_ascii=False))
-    return path
+pytestmark = pytest.mark.usefixtures("index_cache")
 
 
 def test_records_fields_and_keys(source: Path) -> None:
@@ -85,31 +75,31 @@ def test_keys_are_a_sequence(tmp_path_factory: pytest.TempPathFactory, records: 
             keys[len(keys)]
 
 
-def test_damaged_sources_leave_nothing(source: Path, cache: Path) -> None:
+def test_damaged_sources_leave_nothing(source: Path, index_cache: Path) -> None:
     source.write_bytes(b"")
     with pytest.raises(DatasetError, match=r"records\.json is damaged or cut short"):
         opened(source)
     source.write_text(json.dumps(RECORDS)[:-10])
     with pytest.raises(DatasetError, match=r"records\.json is damaged or cut short"):
         opened(source)
-    assert files(cache) == []
+    assert files(index_cache) == []
 
 
 @pytest.mark.parametrize("count", [2, 50_000])
-def test_ids_that_occur_twice(source: Path, cache: Path, count: int) -> None:
+def test_ids_that_occur_twice(source: Path, index_cache: Path, count: int) -> None:
     content = ", ".join(f'"{i}": {{"size": 1}}' for i in [*range(count), count // 2])
     source.write_text(f"{{{content}}}")
     with pytest.raises(DatasetError, match=rf"records\.json has record id {count // 2} twice\. Expected every record id once"):
         opened(source)
-    assert files(cache) == []
+    assert files(index_cache) == []
 
 
 @pytest.mark.parametrize(("key", "size"), [("\\ud800", 1), ("a", 1 << 63)])
-def test_what_no_text_file_can_hold(source: Path, cache: Path, key: str, size: int) -> None:
+def test_what_no_text_file_can_hold(source: Path, index_cache: Path, key: str, size: int) -> None:
     source.write_text(f'{{"{key}": {{"size": {size}}}}}')
     with pytest.raises(DatasetError, match=r"records\.json, record '.*', holds what no text file can"):
         opened(source)
-    assert files(cache) == []
+    assert files(index_cache) == []
 
 
 def test_fields_may_be_called_as_they_like(source: Path) -> None:
@@ -122,24 +112,24 @@ def test_fields_may_be_called_as_they_like(source: Path) -> None:
     assert table.fields(names) == [("v",) * len(names)] and table.at(0) == {"r": 1}
 
 
-def test_a_build_that_fails_leaves_nothing(source: Path, cache: Path) -> None:
+def test_a_build_that_fails_leaves_nothing(source: Path, index_cache: Path) -> None:
     def build(builder: Builder) -> None:
         fill(builder, source)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         open_index(NAME, source.parent, [source], build)
-    assert files(cache) == []
+    assert files(index_cache) == []
     assert contents(opened(source)) == RECORDS
 
 
-def test_a_changed_source_gets_a_new_index(source: Path, cache: Path) -> None:
+def test_a_changed_source_gets_a_new_index(source: Path, index_cache: Path) -> None:
     others = [opened(source, f"{NAME}-more"), opened(source, "Data-val")]
     opened(source)
-    (before,) = set(files(cache, ".sqlite")) - {others[0].path.name}
+    (before,) = set(files(index_cache, ".sqlite")) - {others[0].path.name}
     os.utime(source, ns=(1, 1))
     opened(source)
-    (after,) = set(files(cache, ".sqlite")) - {others[0].path.name}
+    (after,) = set(files(index_cache, ".sqlite")) - {others[0].path.name}
     assert before != after, "the old one is removed"
     assert all(other.path.exists() for other in others), "others are not, whatever their names begin with"
     source.write_text('{"1": {"size": 3}}')
@@ -163,7 +153,7 @@ def test_sources_may_be_absent_and_appear(source: Path) -> None:
         open_index(NAME, source.parent, [source.parent / ("x" * 300)], build)
 
 
-def test_indexes_of_removed_folders_are_forgotten(tmp_path: Path, source: Path, cache: Path) -> None:
+def test_indexes_of_removed_folders_are_forgotten(tmp_path: Path, source: Path, index_cache: Path) -> None:
     other = tmp_path / "other" / "records.json"
     other.parent.mkdir()
     other.write_bytes(source.read_bytes())
@@ -175,14 +165,14 @@ def test_indexes_of_removed_folders_are_forgotten(tmp_path: Path, source: Path, 
     assert not lost.path.parent.exists() and kept.path.parent.exists()
 
 
-def test_a_source_that_changes_while_it_is_indexed(source: Path, cache: Path) -> None:
+def test_a_source_that_changes_while_it_is_indexed(source: Path, index_cache: Path) -> None:
     def build(builder: Builder) -> None:
         fill(builder, source)
         os.utime(source, ns=(1, 1))
 
     with pytest.raises(DatasetError, match=r"records\.json changed while being indexed"):
         open_index(NAME, source.parent, [source], build)
-    assert files(cache) == []
+    assert files(index_cache) == []
 
 
 AWKWARD = [
@@ -235,15 +225,41 @@ def test_a_cache_folder_that_is_a_file(tmp_path: Path, source: Path, monkeypatch
             opened(source)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_cache_folder_that_is_read_only(tmp_path: Path, source: Path, cache: Path) -> None:
-    index = opened(source)
-    locked = [index.path.parent, cache]
-    for folder in locked:
-        folder.chmod(0o500)
-    assert contents(opened(source)) == RECORDS, "what is there can be read"
-    os.utime(source, ns=(1, 1))
-    with pytest.raises(DatasetError, match="Set VISPRO_CACHE to a folder that can be written"):
-        opened(source)
-    for folder in locked:
+WITHOUT_OVERRIDE = """
+import ctypes, os, sys
+
+if os.geteuid() == 0:  # permissions hold for root as for others once it gives up two capabilities and starts anew
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        if libc.prctl(24, capability, 0, 0, 0):  # PR_CAPBSET_DROP
+            sys.exit(os.strerror(ctypes.get_errno()))
+os.execv(sys.executable, [sys.executable, "-c", *sys.argv[1:]])
+"""
+
+READ_ONLY = """
+import os, sys
+from pathlib import Path
+from tests.datasets.indexed import RECORDS, contents, opened
+from vispro_gym.datasets.errors import DatasetError
+
+source = Path(sys.argv[1])
+index = opened(source)
+for folder in (index.path.parent, Path(os.environ["VISPRO_CACHE"])):
+    folder.chmod(0o500)
+assert contents(opened(source)) == RECORDS, "what is there can be read"
+os.utime(source, ns=(1, 1))
+try:
+    opened(source)
+except DatasetError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and sys.platform != "linux", reason="root may write anywhere and cannot give that up")
+def test_a_cache_folder_that_is_read_only(source: Path, index_cache: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_OVERRIDE, READ_ONLY, source]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    for folder in (index_cache, *(index_cache / "index").glob("*")):
         folder.chmod(0o700)
+    assert done.returncode == 0, done.stderr
+    assert "Set VISPRO_CACHE to a folder that can be written" in done.stdout

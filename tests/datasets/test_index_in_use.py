@@ -19,19 +19,7 @@ from vispro_gym.datasets import index as module
 from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.index import Index
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VISPRO_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "data" / "records.json"
-    path.parent.mkdir()
-    path.write_text(json.dumps(RECORDS, ensure_ascii=False))
-    return path
+pytestmark = pytest.mark.usefixtures("index_cache")
 
 
 SCRIPT = """
@@ -93,19 +81,19 @@ print(json.dumps({{table.key(i): table.at(i) for i in range(len(table))}}))
     assert builds.read_text() == "build\n"
 
 
-def test_a_build_that_is_killed_leaves_nothing_that_is_read(source: Path, tmp_path: Path, cache: Path) -> None:
+def test_a_build_that_is_killed_leaves_nothing_that_is_read(source: Path, tmp_path: Path, index_cache: Path) -> None:
     builds = tmp_path / "builds"
     process = started("midway = lambda: os.kill(os.getpid(), signal.SIGKILL)\nopened()", source, builds)
     process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL
-    assert [Path(name).suffix for name in files(cache)] == [".partial"]
+    assert [Path(name).suffix for name in files(index_cache)] == [".partial"]
     os.utime(source, ns=(1, 1))  # also what was killed before the source changed is cleared away
     process = started("print(len(opened()))", source, builds)
     assert process.communicate(timeout=120) == ("500\n", "")
-    assert [Path(name).suffix for name in files(cache)] == [".sqlite"]
+    assert [Path(name).suffix for name in files(index_cache)] == [".sqlite"]
 
 
-def test_a_disk_that_is_full(source: Path, tmp_path: Path, cache: Path) -> None:
+def test_a_disk_that_is_full(source: Path, tmp_path: Path, index_cache: Path) -> None:
     script = """
 resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
 try:
@@ -115,7 +103,7 @@ except DatasetError as error:
 """
     out, err = started(script, source, tmp_path / "builds").communicate(timeout=120)
     assert "The index of Data-val-form cannot be written to" in out and "Set VISPRO_CACHE" in out, err
-    assert files(cache, ".sqlite") == []
+    assert files(index_cache, ".sqlite") == []
     assert contents(opened(source)) == RECORDS
 
 
@@ -172,19 +160,19 @@ def test_threads_open_files_once(source: Path) -> None:
         assert found == [True] * 8
 
 
-def open_files(cache: Path, source: Path) -> list[str]:
+def open_files(index_cache: Path, source: Path) -> list[str]:
     links = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    return [link for link in links if link.startswith((str(cache), str(source.parent)))]
+    return [link for link in links if link.startswith((str(index_cache), str(source.parent)))]
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="there is no list of open files")
-def test_an_index_closes_what_it_opened(source: Path, cache: Path) -> None:
+def test_an_index_closes_what_it_opened(source: Path, index_cache: Path) -> None:
     index = opened(source)
-    assert contents(index) == RECORDS and len(open_files(cache, source)) == 2
+    assert contents(index) == RECORDS and len(open_files(index_cache, source)) == 2
     copy = pickle.loads(pickle.dumps(index))
-    assert len(open_files(cache, source)) == 2 and contents(copy) == RECORDS and len(open_files(cache, source)) == 4
+    assert len(open_files(index_cache, source)) == 2 and contents(copy) == RECORDS and len(open_files(index_cache, source)) == 4
     del index, copy
-    assert open_files(cache, source) == []
+    assert open_files(index_cache, source) == []
 
 
 def zeros(content: bytes) -> bytes:

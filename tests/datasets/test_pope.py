@@ -72,7 +72,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no label": ({"label": None}, "POPE popular question 2 has 'label' of type NoneType. Expected str"),
     "text": ({"text": ["?"]}, "POPE popular question 2 has 'text' of type list. Expected str"),
     "image": ({"image": 42}, "POPE popular question 2 has 'image' of type int. Expected str"),
-    "image that leads out": ({"image": "../../secret"}, "question 2 has the image '../../secret'. Expected a file of COCO"),
+    "image that leads out": (
+        {"image": "../../secret"},
+        "question 2 has 'image': '../../secret'. Expected the name of a COCO picture",
+    ),
 }
 
 

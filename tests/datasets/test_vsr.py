@@ -75,7 +75,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "subject": (RECORDS[1] | {"subj": 3}, "VSR dev record 1 has 'subj' of type int. Expected str"),
     "image": (
         RECORDS[1] | {"image": "/etc/passwd"},
-        "VSR dev record 1 has the image '/etc/passwd'. Expected a file of COCO 2017",
+        "VSR dev record 1 has 'image': '/etc/passwd'. Expected the name of a COCO picture",
     ),
     "no record": ([], "VSR dev record 1 is list. Expected an object"),
 }

@@ -8,6 +8,7 @@ annotated in the same format.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,7 @@ from vispro_gym.datasets.scene import Box, Scene, SceneCache, SceneObject
 _STANDARD = tuple(f"{folder}{split}2017/{{id:012d}}.jpg" for folder in ("", "images/") for split in ("train", "val")) + tuple(
     f"{folder}{split}2014/COCO_{split}2014_{{id:012d}}.jpg" for folder in ("", "images/") for split in ("train", "val")
 )
+_FILE_NAME = re.compile(r"(?:COCO_(?:train|val)2014_)?([0-9]{12})\.jpg")
 _EXPECTED = 'COCO instances, {"images": [...], "annotations": [...], "categories": [...]}'
 
 
@@ -187,3 +189,19 @@ def box_of(record: Any, where: str) -> Box:
     x, y = (number(value, f"{where}, bbox", -LARGEST) for value in values[:2])
     w, h = (number(value, f"{where}, bbox") for value in values[2:])
     return (x, y, x + w, y + h)
+
+
+def named_image_id(record: Any, key: str, where: str) -> int:
+    """The image id in the file name that a record has under a key: "COCO_val2014_000000310196.jpg" or "000000310196.jpg".
+
+    Raises:
+        DatasetError: If it is no such name. Names are not used as paths: they could lead out of the folder.
+    """
+    name = record_value(record, key, str, where)
+    match = _FILE_NAME.fullmatch(name)
+    if match is None:
+        raise DatasetError(
+            f"{where} has {key!r}: {name!r:.80}. Expected the name of a COCO picture, "
+            "as in '000000222235.jpg' or 'COCO_val2014_000000222235.jpg'."
+        )
+    return int(match[1])

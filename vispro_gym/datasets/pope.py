@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vispro_gym.datasets.base import Dataset
-from vispro_gym.datasets.coco_pictures import CocoPictures
+from vispro_gym.datasets.coco_pictures import CocoPictures, named_image_id
 from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.index import Builder
 from vispro_gym.datasets.records import record_value
@@ -25,7 +25,6 @@ from vispro_gym.datasets.split_files import find_split, split_records
 _LAYOUT = tuple(("{}", f"{folder}coco_pope_{{}}.json") for folder in ("coco/", "output/coco/", ""))
 _EXPECTED = "POPE questions, one JSON record per line"
 _QUESTION = re.compile(r"Is there an? (.+?) in the \w+\?")
-_PICTURE = re.compile(r"COCO_val2014_(\d{12})\.jpg")
 
 
 class POPE(Dataset):
@@ -55,7 +54,7 @@ class POPE(Dataset):
         return {"object": match[1]} if match else {}
 
     def _is_annotated(self, record: Any) -> bool:
-        return self._pictures.has(_image_id(record, ""))
+        return self._pictures.has(named_image_id(record, "image", ""))
 
     def _sample(self, sample_id: str, record: Any, seed: int) -> Sample:
         where = f"POPE {self.split} question {sample_id}"
@@ -66,18 +65,8 @@ class POPE(Dataset):
         return Sample(
             sample_id=sample_id,
             query=record_value(record, "text", str, where),
-            images=(self._pictures.ref(_image_id(record, where)),),
+            images=(self._pictures.ref(named_image_id(record, "image", where)),),
             target=label == "yes",
             fields=self._fields(record, where),
             record=record,
         )
-
-
-def _image_id(record: Any, where: str) -> int:
-    name = record_value(record, "image", str, where)
-    match = _PICTURE.fullmatch(name)
-    if match is None:  # it is part of a path: it must not lead out of the folder
-        raise DatasetError(
-            f"{where} has the image {name!r:.80}. Expected a file of COCO, such as 'COCO_val2014_000000310196.jpg'."
-        )
-    return int(match[1])

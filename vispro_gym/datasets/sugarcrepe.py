@@ -10,15 +10,14 @@ captions are made from COCO's, CC BY 4.0; pictures under Flickr terms).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from vispro_gym.datasets.base import Dataset
-from vispro_gym.datasets.coco_pictures import CocoPictures
-from vispro_gym.datasets.errors import DatasetError, MissingDataError
+from vispro_gym.datasets.coco_pictures import CocoPictures, named_image_id
+from vispro_gym.datasets.errors import MissingDataError
 from vispro_gym.datasets.index import Builder
 from vispro_gym.datasets.json_stream import Record, scan_object
 from vispro_gym.datasets.options import Choice, list_options, one_line, shuffled
@@ -29,7 +28,6 @@ TYPES = ("add_att", "add_obj", "replace_att", "replace_obj", "replace_rel", "swa
 """The ways in which a caption is made wrong, named as the files."""
 _ADDRESS = "https://github.com/RAIVNLab/sugar-crepe"
 _EXPECTED = 'an official SugarCrepe file, {number: {"filename", "caption", "negative_caption"}}'
-_FILE_NAME = re.compile(r"(?:COCO_(?:train|val)2014_)?([0-9]{12})\.jpg")
 
 
 class SugarCREPE(Dataset):
@@ -88,7 +86,7 @@ class SugarCREPE(Dataset):
         return {field: record_value(record, field, str, where) for field in self.fields if field in record}
 
     def _is_annotated(self, record: Any) -> bool:
-        return self._pictures.has(_image_id(record, ""))
+        return self._pictures.has(named_image_id(record, "filename", ""))
 
     def _sample(self, sample_id: str, record: Any, seed: int) -> Sample:
         where = f"SugarCREPE {self.split} item {sample_id}"
@@ -103,7 +101,7 @@ class SugarCREPE(Dataset):
             texts, right = shuffled(captions, 0, seed, sample_id)
             target = Choice(right, tuple(texts), len(texts))
             query = list_options("Which text matches the image?", texts)
-        images = (self._pictures.ref(_image_id(record, where)),)
+        images = (self._pictures.ref(named_image_id(record, "filename", where)),)
         return Sample(sample_id, query, images, target, fields, record=record)
 
 
@@ -116,13 +114,3 @@ def is_right(sample_id: str) -> bool:
 def check_of(sample_id: str) -> str:
     """Type and caption of a sample of the form "yes_no", as in "swap_obj negative"."""
     return f"{sample_id.partition('-')[0]} {'positive' if is_right(sample_id) else 'negative'}"
-
-
-def _image_id(record: Any, where: str) -> int:
-    name = record_value(record, "filename", str, where)
-    match = _FILE_NAME.fullmatch(name)
-    if match is None:
-        raise DatasetError(
-            f"{where} has 'filename': {name!r:.80}. Expected the name of a COCO picture, as in '000000222235.jpg'."
-        )
-    return int(match[1])

@@ -11,12 +11,11 @@ CC BY 4.0); the pictures are those of COCO 2017.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from vispro_gym.datasets.base import Dataset
-from vispro_gym.datasets.coco_pictures import CocoPictures
+from vispro_gym.datasets.coco_pictures import CocoPictures, named_image_id
 from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.index import Builder
 from vispro_gym.datasets.records import record_value
@@ -30,7 +29,6 @@ _LAYOUT = tuple(
 )
 _PICTURES = tuple(f"{data}{folder}/{{id:012d}}.jpg" for data in ("", "data/") for folder in ("images", "trainval2017"))
 _EXPECTED = "VSR statements, one JSON record per line"
-_PICTURE = re.compile(r"(\d{12})\.jpg")
 _NAMES = {"relation": "relation", "subject": "subj", "object": "obj"}
 
 
@@ -63,7 +61,7 @@ class VSR(Dataset):
         }
 
     def _is_annotated(self, record: Any) -> bool:
-        return self._pictures.has(_image_id(record, ""))
+        return self._pictures.has(named_image_id(record, "image", ""))
 
     def _sample(self, sample_id: str, record: Any, seed: int) -> Sample:
         where = f"VSR {self.split} record {sample_id}"
@@ -73,16 +71,8 @@ class VSR(Dataset):
         return Sample(
             sample_id=sample_id,
             query=record_value(record, "caption", str, where),
-            images=(self._pictures.ref(_image_id(record, where)),),
+            images=(self._pictures.ref(named_image_id(record, "image", where)),),
             target=label == 1,
             fields=self._fields(record, where),
             record=record,
         )
-
-
-def _image_id(record: Any, where: str) -> int:
-    name = record_value(record, "image", str, where)
-    match = _PICTURE.fullmatch(name)
-    if match is None:  # it is part of a path: it must not lead out of the folder
-        raise DatasetError(f"{where} has the image {name!r:.80}. Expected a file of COCO 2017, such as '000000239417.jpg'.")
-    return int(match[1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,7 @@ class SugarCREPETask(ChoiceTask):
         for sample in samples:
             chosen = self.chosen(predictions.get(sample.sample_id), sample.target)
             hits.setdefault(str(sample.fields["type"]), []).append(chosen == sample.target.index)
-        everything = [hit for values in hits.values() for hit in values]
-        overall = {"accuracy": sum(everything) / len(everything)} if everything else {}
-        return overall | sugarcrepe_metric(hits)
+        return _with_accuracy(hits)
 
     def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes a folder with one file of choices per type, "{type}.json", in the form of the official `gpt-4v-results`."""
@@ -80,9 +78,7 @@ class SugarCREPEYesNo(YesNoTask):
         for sample in samples:
             right = self.read(predictions.get(sample.sample_id)) == sample.target
             hits.setdefault(str(sample.fields["type"]), []).append(right)
-        everything = [hit for values in hits.values() for hit in values]
-        overall = {"accuracy": sum(everything) / len(everything)} if everything else {}
-        return overall | sugarcrepe_metric(hits)
+        return _with_accuracy(hits)
 
     def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes JSON lines `{"sample_id", "answer": true, false or null}`; there is no official file."""
@@ -100,3 +96,9 @@ class SugarCREPEYesNo(YesNoTask):
                 raise DatasetError(f"{where} is {record!r:.80}. Expected a sample_id, and an answer of true, false or null.")
             add_once(answers, record["sample_id"], answer, where)
         return {sample.sample_id: answers.get(sample.sample_id) for sample in samples}
+
+
+def _with_accuracy(hits: Mapping[str, Sequence[bool]]) -> dict[str, float]:
+    everything = [hit for values in hits.values() for hit in values]
+    overall = {"accuracy": sum(everything) / len(everything)} if everything else {}
+    return overall | sugarcrepe_metric(hits)

@@ -6,7 +6,7 @@ clocks and windows on the free wall above them. So nothing hides anything else, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -144,12 +144,18 @@ class Composer:
         if look is None:
             return None
         surface = SURFACES[name]
-        chosen: list[tuple[str, Look]] = []
-        free = float(surface.right - surface.left)
         candidates = list(surface.items)
         self.rng.shuffle(candidates)
-        for item in candidates[: 2 * self.rng.randint(0 if name == "chair" else 1, surface.most)]:
-            if len(chosen) >= surface.most:
+        tried = candidates[: 2 * self.rng.randint(0 if name == "chair" else 1, surface.most)]
+        return self._laid(name, look, tried, surface.most)
+
+    def _laid(self, name: str, look: Look, candidates: Sequence[str], most: int) -> Group:
+        """Furniture with what fits on it: of the candidates, in this order, at most so many."""
+        surface = SURFACES[name]
+        chosen: list[tuple[str, Look]] = []
+        free = float(surface.right - surface.left)
+        for item in candidates:
+            if len(chosen) >= most:
                 break
             item_look = self._look_on(item, surface.lying, look.get("color"))
             if item_look is None:

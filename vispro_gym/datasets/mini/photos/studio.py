@@ -13,8 +13,8 @@ from PIL import Image
 
 from vispro_gym.datasets.mini.drawing.backdrops import WIDTH
 from vispro_gym.datasets.mini.drawing.canvas import Look
-from vispro_gym.datasets.mini.gqa.cast import Cast, scale_of
-from vispro_gym.datasets.mini.gqa.catalogue import KINDS, PEOPLE
+from vispro_gym.datasets.mini.gqa.cast import Cast
+from vispro_gym.datasets.mini.gqa.catalogue import PEOPLE
 from vispro_gym.datasets.mini.gqa.recipes import FLOOR_GROUPS, SURFACES
 from vispro_gym.datasets.mini.gqa.scenes import GAP, MARGIN, Composer, Group
 
@@ -104,12 +104,7 @@ class Studio(Composer):
         self.rng.shuffle(groups)
         return groups
 
-    def _group(self, name: str) -> Group | None:
-        if name in SURFACES:
-            return self._laid(name)
-        return super()._group(name)
-
-    def _laid(self, name: str) -> Group | None:
+    def _furnished(self, name: str) -> Group | None:
         """A piece of furniture with what is repeated on it, if that may be there, and other things."""
         look = self.cast.look(name)
         if look is None:
@@ -120,20 +115,7 @@ class Studio(Composer):
         most = self.rng.randint(0 if name in ("chair", "bench") else 1, surface.most)
         candidates = [self.repeated] * self.times if self.repeated in surface.items else []
         candidates += others[: max(0, most - len(candidates))]
-        chosen: list[tuple[str, Look]] = []
-        free = float(surface.right - surface.left)
-        for item in candidates:
-            item_look = self._look_on(item, surface.lying, look.get("color"))
-            if item_look is None:
-                continue
-            width = (56 if item in PEOPLE else KINDS[item].width) * scale_of(item_look) + 6
-            if width > free:
-                self.cast.release(item, item_look)
-                continue
-            free -= width
-            chosen.append((item, item_look))
-        self.rng.shuffle(chosen)
-        return Group(KINDS[name].width, lambda x: self._furnish(name, look, chosen, free, x))
+        return self._laid(name, look, candidates, len(candidates))
 
     def _baseline(self, name: str) -> float:
         return self.rng.uniform(130, 190) if name in FLYING else super()._baseline(name)
