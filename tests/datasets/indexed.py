@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vispro_gym.datasets.index import Builder, Index, open_index
+from vispro_gym.datasets.index import Builder, open_index
 from vispro_gym.datasets.json_stream import scan_object
+from vispro_gym.datasets.tables import Index
 
 RECORDS = {f"{i:04}": {"name": f"näme {i}", "size": i % 7, "more": ["x" * (i % 50)]} for i in range(500)}
 NAME = "Data-val-form"

@@ -216,7 +216,7 @@ DAMAGED: dict[str, tuple[Case, dict[str, Any], str]] = {
     "VQAv2 without an image id": (CASES[1], {"image_id": None}, "VQAv2 val question .* has no key 'image_id'"),
     "VQAv2 without an id": (CASES[1], {"question_id": None}, "hf:.*, split 'validation', row 0, has no id"),
     "AOKVQA with other answers": (CASES[2], {"choices": None}, "A-OKVQA val question .* has no key 'choices'"),
-    "POPE with another picture": (CASES[3], {"image_source": "../x"}, "POPE random question .* has the image '../x.jpg'"),
+    "POPE with another picture": (CASES[3], {"image_source": "../x"}, "POPE random question .* has 'image': '../x.jpg'"),
     "POPE with another label": (CASES[3], {"answer": "maybe"}, "POPE random question .* has the label 'maybe'"),
     "RefCOCO without a box": (REFCOCO[0], {"bbox": None}, "RefCOCO lmms_val sentence 0 has 'bbox' of type NoneType"),
     "RefCOCO with half a box": (REFCOCO[0], {"bbox": [1.0, 2.0]}, "RefCOCO lmms_val sentence 0 has a bbox of 2 numbers"),

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from tests.datasets.indexed import NAME, RECORDS, contents, files, fill, opened
 from vispro_gym.datasets.errors import DatasetError
-from vispro_gym.datasets.index import Builder, Keys, open_index
+from vispro_gym.datasets.index import Builder, open_index
 from vispro_gym.datasets.json_stream import scan_object
+from vispro_gym.datasets.tables import Keys
 
 pytestmark = pytest.mark.usefixtures("index_cache")
 

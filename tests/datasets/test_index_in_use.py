@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -15,15 +16,15 @@ from typing import Any
 import pytest
 
 from tests.datasets.indexed import RECORDS, contents, files, opened
-from vispro_gym.datasets import index as module
 from vispro_gym.datasets.errors import DatasetError
-from vispro_gym.datasets.index import Index
+from vispro_gym.datasets.tables import Index
 
 pytestmark = pytest.mark.usefixtures("index_cache")
 
 
 SCRIPT = """
 import json, os, resource, signal, sys, threading, time
+import sqlite3
 from pathlib import Path
 from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.index import open_index
@@ -222,7 +223,7 @@ def test_an_index_that_is_gone(source: Path) -> None:
 
 def test_a_wrong_query_does_not_cost_the_index(source: Path) -> None:
     index = opened(source)
-    with pytest.raises(module.sqlite3.OperationalError):
+    with pytest.raises(sqlite3.OperationalError):
         index.table("samples").where("no such column = 1")
     assert index.path.exists() and contents(index) == RECORDS
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from vispro_gym.datasets import Dataset, DatasetError, open_dataset
 from vispro_gym.datasets.errors import MissingDataError
-from vispro_gym.datasets.index import Builder, Table, open_index
+from vispro_gym.datasets.index import Builder, open_index
 from vispro_gym.datasets.selection import read_ids, select_where
+from vispro_gym.datasets.tables import Table
 
 FIELDS = ("kind", "length", "mixed")
 TEXTS = st.sampled_from(["a", "b", "A", "ä", "", "3", "a'\"; --", "a\0b"])

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from vispro_gym.datasets.errors import DatasetError, MissingDataError, say_once
 from vispro_gym.datasets.images import IMAGE_MODES
-from vispro_gym.datasets.index import Builder, Keys, Table, Value, open_index
+from vispro_gym.datasets.index import Builder, open_index
 from vispro_gym.datasets.json_stream import Record, scan_object
 from vispro_gym.datasets.location import Location
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.datasets.selection import read_ids, select_per_type, select_where
+from vispro_gym.datasets.tables import Keys, Table, Value
 
 _SPLIT = re.compile(r"[\w.+-]{1,80}")
 
@@ -165,10 +166,7 @@ class Dataset(ABC):
 
     def position(self, sample_id: str) -> int:
         """Position of a sample id. Raises DatasetError if the split has no such sample."""
-        position = self._samples.position(sample_id) if isinstance(sample_id, str) else None
-        if position is not None and self._chosen is not None:
-            found = int(np.searchsorted(self._chosen, position))
-            position = found if found < len(self._chosen) and self._chosen[found] == position else None
+        position = self.sample_ids.find(sample_id)
         if position is None:
             example = self.sample_ids[0] if len(self) else "none"
             raise DatasetError(

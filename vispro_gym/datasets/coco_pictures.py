@@ -16,12 +16,13 @@ from typing import Any
 
 from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.images import image_ref
-from vispro_gym.datasets.index import Builder, Index, open_index
+from vispro_gym.datasets.index import Builder, open_index
 from vispro_gym.datasets.json_stream import scan_list
 from vispro_gym.datasets.location import folder_of
 from vispro_gym.datasets.records import LARGEST, number, record_list, record_value
 from vispro_gym.datasets.sample import ImageRef
 from vispro_gym.datasets.scene import Box, Scene, SceneCache, SceneObject
+from vispro_gym.datasets.tables import Index
 
 _STANDARD = tuple(f"{folder}{split}2017/{{id:012d}}.jpg" for folder in ("", "images/") for split in ("train", "val")) + tuple(
     f"{folder}{split}2014/COCO_{split}2014_{{id:012d}}.jpg" for folder in ("", "images/") for split in ("train", "val")

@@ -3,8 +3,8 @@
 The index of a file is built once, in one pass that holds one record at a time, and read page by page afterwards. It is named by
 the identity of the files that it was made from (path, size and time of the last change) and of the code that made it, so that a
 changed file gets a new index. It is written under another name and renamed when complete: a build that is interrupted leaves
-nothing that would be read. When several processes want the same index, one builds it and the others wait. Every read makes sure
-that the file is still the one that was indexed: a wrong record would be a wrong reward.
+nothing that would be read. When several processes want the same index, one builds it and the others wait.
+`vispro_gym.datasets.tables` reads it.
 """
 
 from __future__ import annotations
@@ -14,38 +14,20 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from threading import RLock
-from typing import Any, BinaryIO, NamedTuple, overload
+from typing import Any
 
-import numpy as np
 from filelock import FileLock
-from numpy.typing import NDArray
 
 from vispro_gym.datasets.cache import cache_dir
 from vispro_gym.datasets.errors import DatasetError, logger
+from vispro_gym.datasets.tables import Index, Value, Version, close_connection, sqlite_lock, version_of
 
 _PAGE = 4_096  # bytes, of SQLite's files
 _ANNOUNCED = 100_000_000  # bytes from which on building takes so long that one wants to know why
-
-# Held while SQLite works, and while the process forks: its users in a process share some state, and a child that was forked in
-# the middle of another thread's query would wait for that thread for ever.
-_sqlite = RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_sqlite.acquire, after_in_parent=_sqlite.release, after_in_child=_sqlite.release)
-
-Value = str | int | float | None
-"""A field's value: what records can be filtered by."""
-
-
-class Version(NamedTuple):
-    """What tells a file from itself as it was before: its size in bytes, and the time of its last change in nanoseconds."""
-
-    size: int
-    changed: int
 
 
 class Builder:
@@ -103,7 +85,7 @@ class Builder:
         return add
 
     def _execute(self, query: str, values: Sequence[Value] = ()) -> sqlite3.Cursor:
-        with _sqlite:
+        with sqlite_lock:
             return self._connection.execute(query, values)
 
     def finish(self) -> None:
@@ -177,16 +159,12 @@ def _versions(sources: Sequence[Path]) -> list[Version | None]:
     versions: list[Version | None] = []
     for path in sources:
         try:
-            versions.append(_version(path.stat()))
+            versions.append(version_of(path.stat()))
         except (FileNotFoundError, NotADirectoryError):
             versions.append(None)
         except OSError as error:
             raise DatasetError(f"{path} cannot be read: {error}. Expected an annotation file, or none.") from error
     return versions
-
-
-def _version(stat: os.stat_result) -> Version:
-    return Version(stat.st_size, stat.st_mtime_ns)
 
 
 def _is_built(path: Path) -> bool:
@@ -215,7 +193,7 @@ def _build(
     old = [p for p in path.parent.iterdir() if p.name.startswith(f"{name}-") and len(p.stem) == len(path.stem)]
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
-    with _sqlite:
+    with sqlite_lock:
         connection = sqlite3.connect(partial, isolation_level=None)
     try:
         builder = Builder(connection, sources)
@@ -225,19 +203,14 @@ def _build(
             files = ", ".join(map(str, sources))
             raise DatasetError(f"{files} changed while being indexed. Open the dataset again once nobody writes to it.")
     except BaseException:
-        _close(connection)
+        close_connection(connection)
         partial.unlink(missing_ok=True)
         raise
-    _close(connection)
+    close_connection(connection)
     for other in old:
         if other != partial:
             other.unlink(missing_ok=True)  # whoever has it open keeps it
     os.replace(partial, path)
-
-
-def _close(connection: sqlite3.Connection) -> None:
-    with _sqlite:
-        connection.close()
 
 
 def _forget_lost_roots(indexes: Path) -> None:
@@ -245,196 +218,3 @@ def _forget_lost_roots(indexes: Path) -> None:
         with contextlib.suppress(OSError):
             if not Path(note.read_text(encoding="utf-8", errors="surrogateescape")).exists():
                 shutil.rmtree(note.parent, ignore_errors=True)
-
-
-class _Handles:
-    """What one process has open. No other process uses it, as SQLite demands."""
-
-    def __init__(self, path: Path) -> None:
-        with _sqlite:
-            self.connection = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-        self.files: dict[int, BinaryIO] = {}
-
-    def close(self) -> None:
-        _close(self.connection)
-        for file in self.files.values():
-            file.close()
-
-
-_inherited: list[_Handles] = []  # of the process that this one was forked from: never to be used, nor closed
-
-
-class Index:
-    """An open index. May be used by several threads, after a fork, and after pickling: files are opened where they are used."""
-
-    def __init__(self, path: Path, sources: Sequence[Path], versions: Sequence[Version | None]) -> None:
-        self.path = path
-        self._sources = tuple(sources)
-        self._versions = tuple(versions)
-        self._handles: dict[int, _Handles] = {}  # by process id
-        self._sizes: dict[str, int] = dict(self.rows("SELECT name, size FROM sizes"))
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_handles": {}}
-
-    def __del__(self) -> None:
-        for process, handles in getattr(self, "_handles", {}).items():
-            if process == os.getpid():
-                handles.close()
-            else:
-                _inherited.append(handles)
-
-    def _opened(self) -> _Handles:
-        process = os.getpid()
-        handles = self._handles.get(process)
-        if handles is None:
-            with _sqlite:
-                if process not in self._handles:
-                    self._handles[process] = _Handles(self.path)
-                handles = self._handles[process]
-        return handles
-
-    def table(self, name: str) -> Table:
-        """One of the tables."""
-        return Table(self, name, self._sizes[name])
-
-    def rows(self, query: str, values: Sequence[Value] = ()) -> Iterator[Any]:
-        """The rows that an SQL query finds; none, if a value holds half of a surrogate pair, which no text in the index does.
-
-        Raises:
-            DatasetError: If the index is damaged. It is removed then, so that the next open builds it anew.
-        """
-        try:
-            handles = self._opened()
-            with _sqlite:
-                return iter(handles.connection.execute(query, values).fetchall())
-        except UnicodeEncodeError:
-            return iter(())
-        except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-            if code == sqlite3.SQLITE_ERROR:  # a query that is wrong
-                raise
-            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                with contextlib.suppress(OSError):
-                    self.path.unlink()
-            raise DatasetError(
-                f"The index {self.path} cannot be read ({error}). Open the dataset again: a damaged index is built anew."
-            ) from error
-
-    def load(self, source: int | None, start: int, size: int, body: str | None) -> Any:
-        """Reads a record, given what its row says.
-
-        Raises:
-            DatasetError: If the file is gone, or is not the one that was indexed.
-        """
-        if source is None:
-            return json.loads(body or "null")
-        path = self._sources[source]
-        try:
-            handles = self._opened()
-            if source not in handles.files:
-                with _sqlite:
-                    if source not in handles.files:
-                        handles.files[source] = path.open("rb", buffering=0)
-            file = handles.files[source].fileno()
-            if _version(os.fstat(file)) != self._versions[source]:
-                raise ValueError("it is not the file that was indexed")
-            return json.loads(str(os.pread(file, size, start), "utf-8"))
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{path} has changed while it was in use: {error}. Open the dataset again.") from error
-
-
-class Table:
-    """The records of one table by position, from 0, and by key."""
-
-    def __init__(self, index: Index, name: str, size: int) -> None:
-        self._index, self._name, self._size = index, name, size
-        self._select = f'SELECT _source, _start, _size, _body FROM "{name}" WHERE'
-        self._item = self._select.replace("SELECT", "SELECT key,")
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self.position(key) is not None
-
-    def position(self, key: str) -> int | None:
-        """Position of the first record with a key; None if there is none."""
-        row = next(self._index.rows(f'SELECT position FROM "{self._name}" WHERE key = ? LIMIT 1', (key,)), None)
-        return None if row is None else int(row[0])
-
-    def key(self, position: int) -> str:
-        """Key of the record at a position."""
-        ((key,),) = self._index.rows(f'SELECT key FROM "{self._name}" WHERE position = ?', (position,))
-        return str(key)
-
-    def item(self, position: int) -> tuple[str, Any]:
-        """Key and record at a position: as `key` and `at`, in one query."""
-        ((key, *row),) = self._index.rows(f"{self._item} position = ?", (position,))
-        return key, self._index.load(*row)
-
-    def at(self, position: int) -> Any:
-        """The record at a position."""
-        ((*row,),) = self._index.rows(f"{self._select} position = ?", (position,))
-        return self._index.load(*row)
-
-    def get(self, key: str) -> Any:
-        """The first record with a key; None if there is none."""
-        row = next(self._index.rows(f"{self._select} key = ? LIMIT 1", (key,)), None)
-        return None if row is None else self._index.load(*row)
-
-    def all(self, key: str) -> list[Any]:
-        """All records with a key, in file order."""
-        return [self._index.load(*row) for row in self._index.rows(f"{self._select} key = ? ORDER BY position", (key,))]
-
-    def fields(self, columns: Sequence[str], positions: NDArray[np.int64] | None = None) -> list[tuple[Any, ...]]:
-        """Values of some columns ("key" is one of them) of all records, or of those at some positions, in order."""
-        names = ", ".join(f'"{column}"' for column in columns)
-        rows = list(self._index.rows(f'SELECT {names} FROM "{self._name}" ORDER BY position'))
-        return rows if positions is None else [rows[i] for i in positions]
-
-    def exceptions(self, flag: str) -> int:
-        """Number of records for which a column of 0 and 1 is 0."""
-        ((number,),) = self._index.rows(f'SELECT COUNT(*) FROM "{self._name}" WHERE NOT "{flag}"')
-        return int(number)
-
-    def where(self, condition: str, values: Sequence[Value] = ()) -> NDArray[np.int64]:
-        """Positions, in order, of the records for which an SQL condition on the columns holds."""
-        rows = self._index.rows(f'SELECT position FROM "{self._name}" WHERE {condition} ORDER BY position', values)
-        return np.fromiter((row[0] for row in rows), np.int64)
-
-
-class Keys(Sequence[str]):
-    """The keys of the records at some positions (in order), looked up when asked for."""
-
-    def __init__(self, table: Table, positions: NDArray[np.int64] | None) -> None:
-        self._table, self._positions = table, positions
-
-    def __len__(self) -> int:
-        return len(self._table) if self._positions is None else len(self._positions)
-
-    @overload
-    def __getitem__(self, position: int) -> str: ...
-    @overload
-    def __getitem__(self, position: slice) -> list[str]: ...
-    def __getitem__(self, position: int | slice) -> str | list[str]:
-        if isinstance(position, slice):
-            return [self[i] for i in range(*position.indices(len(self)))]
-        i = range(len(self))[position]
-        return self._table.key(i if self._positions is None else int(self._positions[i]))
-
-    def __iter__(self) -> Iterator[str]:
-        return (key for (key,) in self._table.fields(["key"], self._positions))
-
-    def __contains__(self, key: object) -> bool:
-        position = self._table.position(key) if isinstance(key, str) else None
-        if position is None or self._positions is None:
-            return position is not None
-        found = int(np.searchsorted(self._positions, position))
-        return found < len(self._positions) and bool(self._positions[found] == position)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} keys>"

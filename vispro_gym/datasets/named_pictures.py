@@ -11,9 +11,9 @@ from pathlib import Path
 
 from vispro_gym.datasets.coco_pictures import open_instances, read_instances
 from vispro_gym.datasets.images import image_ref
-from vispro_gym.datasets.index import Index
 from vispro_gym.datasets.sample import ImageRef
 from vispro_gym.datasets.scene import Scene, SceneCache
+from vispro_gym.datasets.tables import Index
 
 
 class NamedPictures:

@@ -22,11 +22,12 @@ from typing import Any, ClassVar
 from vispro_gym.datasets.base import Dataset
 from vispro_gym.datasets.coco_pictures import CocoPictures, box_of, open_instances
 from vispro_gym.datasets.errors import DatasetError, MissingDataError
-from vispro_gym.datasets.index import Builder, Index
+from vispro_gym.datasets.index import Builder
 from vispro_gym.datasets.json_stream import scan_list
 from vispro_gym.datasets.records import natural, record_list, record_value
 from vispro_gym.datasets.safe_pickle import read_plain_pickle
 from vispro_gym.datasets.sample import Sample
+from vispro_gym.datasets.tables import Index
 
 _PARTITIONS = ("unc", "google", "umd")
 _SPLIT = re.compile(rf"(?:({'|'.join(_PARTITIONS)})_)?(.+)")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vispro_gym.datasets.errors import DatasetError, MissingDataError
-from vispro_gym.datasets.index import Table, Value
+from vispro_gym.datasets.tables import Table, Value
 
 _SIGNS = {"min": ">=", "max": "<="}
 _PARAMETERS = 900  # of one query, as SQLite limits their number
