@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
             demo.run(command)
         else:
             _train(command)
-    except (UsageError, DatasetError) as error:
+    except (UsageError, DatasetError, OSError) as error:
         print(f"vispro-agents: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -126,7 +126,7 @@ def _table(evaluation: Evaluation) -> Table:
     table.add_section()
     for name, value in evaluation.metric.items():
         if "/" not in name:  # tables by group are in the JSON
-            table.add_row(f"official metric: {name}", f"{value:.4g}")
+            table.add_row(f"metric: {name}", f"{value:.4g}")
     table.add_section()
     for name, value in evaluation.by_type.items():
         table.add_row(f"reward on {name} questions", f"{value:.4f}")

@@ -161,6 +161,8 @@ def evaluate(
     """
     split = split or next((row.evaluation_split for row in ENVIRONMENTS if row.env_id == env_id), "val")
     env = open_env(env_id, split, data_dir, images, **options)
+    if submission is not None and not Path(submission).absolute().parent.is_dir():
+        raise UsageError(f"The submission {submission} would be in a folder that does not exist. Create it first.")
     if isinstance(policy, str):
         policy = load_policy(policy, env.dataset)
     positions = choose_positions(len(env.dataset), episodes, seed)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gymnasium.envs.registration import load_env_creator
 
+from vispro_gym.datasets import DATASETS
 from vispro_gym.datasets.hub_layouts import FORMS
 from vispro_gym.interpreter.guest import meter
 from vispro_gym.interpreter.guest.language import BUILTINS, MODULES
@@ -68,10 +69,10 @@ def program_language() -> str:
         "",
         "Functions (nested ones too), lambdas, comprehensions, generators, `for` and `while` with `else`, `try`, `match`, f-strings, `%` and",
         "`format`, slices, unpacking, `:=`, `assert`, decorators. Type hints are ignored, so they may use names that are not imported. A trial run at the",
-        'end (`x = execute_command(image)`, `print(x)`, `if __name__ == "__main__":`) is left out. What a program prints is kept beside its answer.',
+        'end (`x = execute_command(image)`, `print(x)`, `if __name__ == "__main__":`) is left out. What a program prints is in `info["output"]`.',
         "",
         "Rejected before the program runs: classes, `with`, `async`, class patterns, `except*`, assignment to attributes, attributes of Python that",
-        "are not in the lists here, names with two leading underscores, leaving a `finally` block by `return`, `break` or `continue`. An attribute",
+        "are not in the lists here, names with two leading underscores but `__name__` and `__class__`, leaving a `finally` block by `return`, `break` or `continue`. An attribute",
         "that nothing has (`patch.colour`) raises `AttributeError` where it is read.",
         "",
         "Builtins: " + ", ".join(f"`{name}`" for name in sorted(BUILTINS) if not name.startswith("_")) + ".",
@@ -111,19 +112,40 @@ def program_language() -> str:
     return "\n".join(lines) + "\n"
 
 
+ENVIRONMENTS_HEAD = """\
+# Environments
+
+`env.reset()` draws a sample, `env.step(program)` ends the episode. Beside what Gymnasium asks for, `env.unwrapped` has `dataset`
+(samples by position and by id), `task` (scores and metrics), `engine` (runs many programs at once), `sample` (what is being asked)
+and `outcome` (what became of the last program).
+
+Policies are measured on the second split, or the only one, unless another one is named: `vispro-agents evaluate`, `vispro-gym audit`.
+
+Many environments at once: `gym.make_vec(id, num_envs=8, vectorization_mode="sync")`, or
+`gym.make_vec(id, num_envs=8, vectorization_mode="async", vector_kwargs={"shared_memory": False})`, because texts of any length do not
+fit into shared memory. Every program ends its episode. In Gymnasium's default mode, `AutoresetMode.NEXT_STEP`, each environment
+therefore ignores every second action, in order to reset; with `vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP}` none is
+ignored, and what a step says about its program is in `infos["final_info"]`. To score many programs the engine is the faster way.
+"""
+
+
 def environments() -> str:
     """The page on the environments: their class docstrings."""
-    parts = ["# Environments\n"]
+    parts = [ENVIRONMENTS_HEAD]
     for row in ENVIRONMENTS:
         creator = load_env_creator(row.entry_point)
         summary, _, page = inspect.cleandoc(creator.__doc__ or "").replace("\n## ", "\n### ").partition("\n\n")
+        splits = [f"{split} (default)" if split == row.splits[0] else split for split in row.splits]
+        forms = DATASETS[row.dataset].forms
         facts = {
             "Task": row.family,
-            "Splits with annotations": ", ".join(row.splits),
+            "Splits with annotations": ", ".join(splits),
             "Metric": row.metric,
             "Licence": row.licence,
             "Files": row.address,
         }
+        if len(forms) > 1:
+            facts["Forms"] = ", ".join(f"{form} (default)" if form == next(iter(forms)) else form for form in forms)
         if row.dataset in FORMS:
             names = ", ".join(f"`hf:{repository}`" for repository in FORMS[row.dataset].repositories)
             facts["On the Hugging Face Hub"] = f"{names} as `data_dir`, or `hf:` and the folder of a local copy"

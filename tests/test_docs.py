@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import json
 import re
 from pathlib import Path
 from types import ModuleType
@@ -30,14 +31,20 @@ def test_generated_pages_are_up_to_date(generate: ModuleType) -> None:
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == page(), "run python docs/generate.py"
 
 
-def test_the_readme_shows_what_its_code_prints() -> None:
+def test_the_readme_shows_what_its_code_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    match = re.search(r"```python\n(.*?)```\n.*?```text\n(.*?)```", readme, re.DOTALL)
-    assert match is not None
+    first, second = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    (shown,) = re.findall(r"```text\n(.*?)```", readme, re.DOTALL)
     printed = io.StringIO()
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, object] = {}
     with contextlib.redirect_stdout(printed):
-        exec(match.group(1), {})
-    assert printed.getvalue() == match.group(2)
+        exec(first, scope)
+    assert printed.getvalue() == shown
+    with contextlib.redirect_stdout(printed):
+        exec(second, scope)  # goes on where the first ends
+    accuracy, rewards = map(float, printed.getvalue().removeprefix(shown).split())
+    assert accuracy == rewards > 0 and len(json.loads((tmp_path / "predictions.json").read_text())) == 100
 
 
 def test_the_readme_lists_every_environment() -> None:

@@ -15,6 +15,7 @@ and is evaluated with `vispro-agents evaluate --policy my_module:Mine`.
 from __future__ import annotations
 
 import importlib
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,8 +84,17 @@ def _load_own(spec: str) -> Policy:
         raise UsageError(f"--policy {spec!r}: {error}. {_EXPECTED}") from error
     factory = getattr(module, attribute, None)
     if not callable(factory):
-        raise UsageError(f"--policy {spec!r}: the module {module_name} has no class or function {attribute!r}.")
+        raise UsageError(
+            f"--policy {spec!r}: the module {module_name} has no class or function {attribute!r}. "
+            "Expected one that can be called without arguments and gives a policy."
+        )
+    try:
+        inspect.signature(factory).bind()
+    except TypeError as error:
+        raise UsageError(f"--policy {spec!r}: {attribute} cannot be called without arguments ({error}).") from None
     policy: Policy = factory()
-    if not callable(getattr(policy, "propose", None)) or not isinstance(getattr(policy, "name", None), str):
-        raise UsageError(f"--policy {spec!r}: expected an object with a str 'name' and a method 'propose', got {policy!r}.")
+    if not callable(getattr(policy, "propose", None)):
+        raise UsageError(f"--policy {spec!r} gives {policy!r:.80}, which has no method 'propose'.")
+    if not isinstance(getattr(policy, "name", None), str):
+        raise UsageError(f"--policy {spec!r} gives {policy!r:.80}, which has no 'name'. Expected a str.")
     return policy

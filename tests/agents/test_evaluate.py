@@ -91,6 +91,8 @@ def test_options_of_the_environment_and_the_official_submission(tmp_path: Path) 
     assert (result.reward, result.episodes) == (1.0, 20) and result.metric["direct_answer"] > 0
     assert len(json.loads(path.read_text())) == 20
     assert evaluate("constant:A", env, scorer="strict").reward < 0.6
+    with pytest.raises(UsageError, match="would be in a folder that does not exist"):
+        evaluate("expert", env, submission=tmp_path / "nowhere" / "predictions.json")
     with pytest.raises(UsageError, match="form='song' is unknown to AOKVQA"):
         evaluate("expert", env, form="song")
 

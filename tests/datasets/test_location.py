@@ -46,6 +46,17 @@ def test_named_folders_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("VISPRO_DATA_GQA", str(tmp_path / "nowhere"))
     with pytest.raises(DatasetError, match="the environment variable VISPRO_DATA_GQA is .* which does not exist"):
         locate("GQA")
+    monkeypatch.delenv("VISPRO_DATA_GQA")
+    monkeypatch.setenv("VISPRO_DATA_ROOT", str(tmp_path / "nowhere"))
+    with pytest.raises(DatasetError, match="the environment variable VISPRO_DATA_ROOT is .* which is no folder"):
+        locate("GQA")
+
+
+def test_mini_data_is_told_by_its_note_wherever_it_is(tmp_path: Path) -> None:
+    mini.write_mini("CLEVR", tmp_path)
+    assert locate("CLEVR", tmp_path).is_mini
+    (tmp_path / mini.MINI_NOTE).unlink()
+    assert not locate("CLEVR", tmp_path).is_mini
 
 
 @pytest.mark.parametrize("data_dir", [5, 0, b"/data", ["/data"], False])

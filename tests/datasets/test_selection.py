@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vispro_gym.datasets import Dataset, DatasetError, open_dataset
@@ -72,6 +73,11 @@ def wants(row: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 @settings(deadline=None, max_examples=150)
+@example([{"mixed": 1e300}, {"mixed": 2.0**63}, {"mixed": 5}], {"mixed": {"max": 2**63}})
+@example([{"mixed": 1e300}, {"mixed": 2.0**63}, {"mixed": 5}], {"mixed": {"min": 2**63 + 1}})
+@example([{"mixed": math.inf}, {"mixed": sys.float_info.max}], {"mixed": {"max": 10**400}})
+@example([{"mixed": math.inf}, {"mixed": sys.float_info.max}], {"mixed": {"min": -(10**400)}})
+@example([{"mixed": math.inf}, {"mixed": 2.0**63}], {"mixed": [10**400, 2**63]})
 @given(ROWS, WANTED)
 def test_a_filter_keeps_what_a_filter_in_python_keeps(folder: Path, rows: list[dict[str, Any]], wanted: dict[str, Any]) -> None:
     found = select_where(table_of(rows, folder), wanted, FIELDS, "Data").tolist()
@@ -256,8 +262,12 @@ def test_nothing_left(root: Path) -> None:
         {"program_length": {"max": 0}},
         {"program_length": "3"},
     ):
-        with pytest.raises(DatasetError, match=r"Of GQA val no sample is left with filter=.*Expected at least one"):
+        field = next(iter(wanted))
+        message = rf"Of GQA val no sample is left with filter=.*Expected at least one\. Values of '{field}': .+\."
+        with pytest.raises(DatasetError, match=message):
             ids(root, filter=wanted)
+    with pytest.raises(DatasetError, match=r"Values of 'structural': 'choose', .+\. Values of 'detailed': 'choose', .+\."):
+        ids(root, filter={"structural": "query", "detailed": "choose"})
 
 
 LISTS = {
@@ -280,6 +290,16 @@ def test_files_of_ids(root: Path, tmp_path: Path, name: str) -> None:
 def test_numbers_are_ids_too(tmp_path: Path) -> None:
     (tmp_path / "ids").write_text('[12, "013", -1]')
     assert read_ids(tmp_path / "ids") == ["12", "013", "-1"]
+
+
+def test_ids_in_a_list(root: Path) -> None:
+    everything = ids(root)
+    assert ids(root, ids=["003", "001"]) == ids(root, ids=("001", "003")) == sorted(["001", "003"], key=everything.index)
+    with pytest.raises(DatasetError, match="ids names 1 samples that GQA val has not, such as '999'"):
+        ids(root, ids=["001", "999"])
+    for wrong in ([], [1], {"001"}, 5):
+        with pytest.raises(ValueError, match=r"ids=.* names no samples\. Expected a list of sample ids, as texts, or the path"):
+            ids(root, ids=wrong)
 
 
 BAD_LISTS: dict[str, tuple[bytes, str]] = {

@@ -109,7 +109,18 @@ def test_observations_and_info(env: Any) -> None:
     observation, reward, terminated, truncated, info = env.step("no program")
     assert env.observation_space.contains(observation)
     assert (reward, terminated, truncated, info["outcome"]) == (0.0, True, False, "extract_error")
-    assert set(info) == {"sample_id", "data", "outcome", "soft", "answer", "error", "program", "perception_calls", "steps"}
+    assert set(info) == {
+        "sample_id",
+        "data",
+        "outcome",
+        "soft",
+        "answer",
+        "error",
+        "program",
+        "output",
+        "perception_calls",
+        "steps",
+    }
 
 
 def test_a_sample_can_be_chosen(env: Any) -> None:

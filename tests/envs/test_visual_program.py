@@ -36,6 +36,19 @@ def test_live_objects_can_be_passed(folder: Path) -> None:
     assert perception.batches == [("detect", 1)]
 
 
+def test_the_outcome_has_the_answer_as_it_is_and_the_info_its_text(folder: Path) -> None:
+    env = make(folder)
+    env.reset(seed=0)
+    assert env.unwrapped.outcome is None
+    for program in ("return True", "return image.crop(1, 2, 11, 22)"):
+        height = env.unwrapped.sample.images[0].height
+        answer = (1, height - 22, 11, height - 2) if "crop" in program else True
+        *_, info = env.step(f"print('hello')\n{program}")
+        assert env.unwrapped.outcome.answer == answer and info["answer"] == str(answer) and info["output"] == "hello\n"
+        env.reset()
+        assert env.unwrapped.outcome is None
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -46,8 +59,8 @@ def test_live_objects_can_be_passed(folder: Path) -> None:
         ),
         ({"perception": "orakel"}, ValueError, r"perception='orakel' is unknown\. Expected one of: 'oracle'"),
         ({"images": "maybe"}, ValueError, r"images='maybe' is unknown\. Expected one of: 'required', 'optional'"),
-        ({"image_size": 0}, ValueError, r"image_size=0 .*positive integer"),
-        ({"image_size": 10**7}, ValueError, r"image_size=10000000 is too large\. Expected at most 4096 pixels"),
+        ({"image_size": 0}, ValueError, r"image_size=0 .*from 1 to 4096"),
+        ({"image_size": 10**7}, ValueError, r"image_size=10000000 is no size\. Expected .*from 1 to 4096"),
         ({"timings": "no"}, TypeError, r"timings='no' .*Expected True or False"),
         ({"data_dir": 5}, TypeError, r"data_dir=5 is no path\. Expected a str, a path or None"),
         (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vispro_gym.cli import main
-from vispro_gym.datasets.mini import mini_root
+from vispro_gym.datasets.mini import MINI_NOTE, mini_root
 from vispro_gym.inspection import checkup as module
 from vispro_gym.inspection.checkup import check
 from vispro_gym.inspection.opening import find_row
@@ -20,7 +20,7 @@ GQA, CLEVR = find_row("VisProg-GQA-v0"), find_row("VisProg-CLEVR-v0")
 def gqa_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Mini data in the place of real data, in a path that is not easy to type."""
     root = tmp_path / "GQA dätä"
-    shutil.copytree(mini_root("GQA"), root)
+    shutil.copytree(mini_root("GQA"), root, ignore=shutil.ignore_patterns(MINI_NOTE))
     monkeypatch.setenv("VISPRO_DATA_GQA", str(root))
     return root
 
@@ -60,6 +60,20 @@ def test_pictures_are_missing(gqa_copy: Path) -> None:
     assert found.episode is None
     (problem,) = found.problems
     assert "The picture" in problem and "is missing" in problem
+    assert [note for note in found.notes if "train that were looked at cannot be used: The picture" in note]
+
+
+def test_a_picture_and_a_record_are_damaged(gqa_copy: Path) -> None:
+    """They are found on data so small that all of it is looked at."""
+    (path,) = gqa_copy.rglob("val_balanced_questions.json")
+    questions = dict(list(json.loads(path.read_text()).items())[:150])
+    first, *_, last = questions.values()
+    del last["answer"]
+    path.write_text(json.dumps(questions))
+    (gqa_copy / "images" / f"{first['imageId']}.jpg").unlink()
+    (problem,) = check(GQA).problems
+    lost = sum(question["imageId"] == first["imageId"] for question in questions.values())
+    assert problem.startswith(f"{lost + 1} of 150 samples of val that were looked at cannot be used: The picture")
 
 
 def test_nothing_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +105,8 @@ def test_an_archive_that_was_not_fetched_whole(tmp_path: Path, monkeypatch: pyte
 def test_files_as_published(realdata: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISPRO_DATA_POPE", str(realdata / "pope"))
     found = check(find_row("VisProg-POPE-v0"), checksums=True)
-    assert list(found.files.values()) == [True] * 3 and found.notes == []
+    assert list(found.files.values()) == [True] * 3
+    assert all("that were looked at cannot be used: The picture" in note for note in found.notes), "there are no pictures"
     assert [split.samples for split in found.splits] == [3_000] * 3
     assert len(found.problems) == 1 and "no scene annotations" in found.problems[0]
 

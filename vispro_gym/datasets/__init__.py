@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vispro_gym.datasets.aokvqa import AOKVQA
@@ -96,7 +96,7 @@ def open_dataset(
     form: str | None = None,
     filter: Mapping[str, Any] | None = None,
     subset: str | None = None,
-    ids: str | os.PathLike[str] | None = None,
+    ids: str | os.PathLike[str] | Sequence[str] | None = None,
     **options: Any,
 ) -> Dataset:
     """Opens one split of a dataset.
@@ -110,7 +110,7 @@ def open_dataset(
         form: The form in which the dataset is asked, for those that have several; None for the first.
         filter: Keeps the samples whose fields have these values, see `vispro_gym.datasets.base.Dataset.restrict`.
         subset: Keeps so many samples of each type, for example "10_per_type".
-        ids: Keeps the samples that a file lists; replaces the rule of a protocol's split.
+        ids: Keeps the samples that a list, or a file, names; replaces the rule of a protocol's split.
         **options: Options that only this dataset has.
 
     Raises:

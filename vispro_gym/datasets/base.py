@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, overload
@@ -20,7 +20,7 @@ from vispro_gym.datasets.index import Builder, open_index
 from vispro_gym.datasets.json_stream import Record, scan_object
 from vispro_gym.datasets.location import Location
 from vispro_gym.datasets.sample import Sample
-from vispro_gym.datasets.selection import read_ids, select_per_type, select_where
+from vispro_gym.datasets.selection import describe_values, read_ids, select_per_type, select_where
 from vispro_gym.datasets.tables import Keys, Table, Value
 
 _SPLIT = re.compile(r"[\w.+-]{1,80}")
@@ -207,25 +207,29 @@ class Dataset(ABC):
             )
 
     def restrict(
-        self, filter: Mapping[str, Any] | None = None, subset: str | None = None, ids: str | os.PathLike[str] | None = None
+        self,
+        filter: Mapping[str, Any] | None = None,
+        subset: str | None = None,
+        ids: str | os.PathLike[str] | Sequence[str] | None = None,
     ) -> None:
         """Keeps some of the samples; what was dropped before stays dropped.
 
         Args:
             filter: Wanted values by field: one value, a list of values, or `{"min": ..., "max": ...}` with either or both.
             subset: "10_per_type": of each value of `type_field` ten samples (all, if there are fewer), the same ones always.
-            ids: A file of the sample ids to keep: a JSON list, or one id per line.
+            ids: The sample ids to keep, or the path of a file of them: a JSON list, or one id per line.
 
         Raises:
             ValueError: If a field or the form of an argument is unknown.
             DatasetError: If no sample is left, or the file is damaged or names samples that do not exist.
         """
         if ids is not None:
-            wanted = read_ids(Path(ids))
+            wanted = read_ids(ids)
             positions = [self._samples.position(sample_id) for sample_id in wanted]
             if unknown := [sample_id for sample_id, position in zip(wanted, positions, strict=True) if position is None]:
+                given = ids if isinstance(ids, str | os.PathLike) else "ids"
                 raise DatasetError(
-                    f"{ids} names {len(unknown)} samples that {self.name} {self.split} has not, such as {unknown[0]!r:.80}. "
+                    f"{given} names {len(unknown)} samples that {self.name} {self.split} has not, such as {unknown[0]!r:.80}. "
                     f"Expected ids such as {self.sample_ids[0]!r}."
                 )
             self._keep(np.unique(np.array(positions, np.int64)))
@@ -236,7 +240,7 @@ class Dataset(ABC):
         if not len(self):
             raise DatasetError(
                 f"Of {self.name} {self.split} no sample is left with filter={filter!r}, subset={subset!r} and ids={ids!r:.200}. "
-                "Expected at least one."
+                f"Expected at least one.{describe_values(self._samples, filter or ())}"
             )
 
     def equivalents(self, record: Any) -> list[str]:

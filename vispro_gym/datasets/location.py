@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vispro_gym.datasets.errors import MissingDataError, say_once
-from vispro_gym.datasets.mini import mini_root
+from vispro_gym.datasets.mini import MINI_NOTE, mini_root
 
 
 @dataclass(frozen=True)
@@ -65,18 +65,28 @@ def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> Locatio
         ("data_dir", data_dir),
         (f"the environment variable VISPRO_DATA_{name.upper()}", os.environ.get(f"VISPRO_DATA_{name.upper()}")),
     ]
+    data_root = os.environ.get("VISPRO_DATA_ROOT")
+    if data_root and not any(value for _, value in candidates) and not Path(data_root).expanduser().is_dir():
+        raise MissingDataError(
+            f"the environment variable VISPRO_DATA_ROOT is {data_root!r}, which is no folder. "
+            f"Expected one that holds folders of datasets, such as {name}."
+        )
     for source, value in candidates:
         if value:
             root = Path(value).expanduser()
             if not root.is_dir():
                 kind = "is a file" if root.exists() else "does not exist"
                 raise MissingDataError(f"{source} is {str(root)!r}, which {kind}. Expected the root folder of the {name} data.")
-            return Location(root.resolve(), is_mini=False)
+            return _at(root.resolve())
     if (found := folder_of(name)) is not None:
-        return Location(found, is_mini=False)
+        return _at(found)
     root = mini_root(name)
     say_once(
         f"{name} uses the generated mini data in {root}: drawn scenes for trying things out, not the benchmark. "
         f"Pass data_dir=... or set VISPRO_DATA_{name.upper()} to use the real data."
     )
     return Location(root, is_mini=True)
+
+
+def _at(root: Path) -> Location:
+    return Location(root, is_mini=(root / MINI_NOTE).is_file())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,6 +19,7 @@ from vispro_gym.datasets.errors import DatasetError, MissingDataError
 from vispro_gym.datasets.tables import Table, Value
 
 _SIGNS = {"min": ">=", "max": "<="}
+_SHOWN = 20  # values of a field, in a message
 _PARAMETERS = 900  # of one query, as SQLite limits their number
 
 
@@ -45,12 +47,21 @@ def select_where(table: Table, wanted: Mapping[str, Any], fields: Sequence[str],
     return kept
 
 
+def describe_values(table: Table, fields: Iterable[str]) -> str:
+    """The values of some fields, as an end of a message: " Values of 'structural': 'choose', 'compare', ...."."""
+    text = ""
+    for field in fields:
+        known = sorted({value for (value,) in table.fields([field])} - {None}, key=str)
+        text += f" Values of {field!r}: {', '.join(map(repr, known[:_SHOWN]))}{', ...' if len(known) > _SHOWN else ''}."
+    return text
+
+
 def _in_range(table: Table, field: str, bounds: Mapping[str, Any]) -> NDArray[np.int64]:
     if not bounds or not bounds.keys() <= {"min", "max"} or not all(_is_number(bound) for bound in bounds.values()):
         raise ValueError(f"filter[{field!r}] is {bounds!r:.80}. Expected numbers under 'min', 'max' or both.")
     # SQLite takes any text for larger than any number
     conditions = " AND ".join([f"typeof(\"{field}\") <> 'text'", *(f'"{field}" {_SIGNS[bound]} ?' for bound in bounds)])
-    return table.where(conditions, [_storable(bound) for bound in bounds.values()])
+    return table.where(conditions, [_storable_bound(value, kind) for kind, value in bounds.items()])
 
 
 def _one_of(table: Table, field: str, value: Any) -> NDArray[np.int64]:
@@ -72,10 +83,29 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value
 
 
-def _storable(value: Any) -> Value:
-    """A value as SQLite can hold it. Integers of more than 64 bits, which no field holds, become larger than any number."""
-    too_large = isinstance(value, int) and not -(1 << 63) <= value < 1 << 63
-    return math.inf * (1 if value > 0 else -1) if too_large else value
+def _storable(value: Value) -> Value:
+    """A value as SQLite can hold it: an integer of more than 64 bits as the float that equals it, or else NULL."""
+    if not isinstance(value, int) or -(1 << 63) <= value < 1 << 63:
+        return value
+    near = _nearest(value)
+    return near if near == value else None
+
+
+def _storable_bound(value: Value, kind: str) -> Value:
+    """A bound as SQLite can hold it: instead of an integer of more than 64 bits the next float on the inside."""
+    if not isinstance(value, int) or -(1 << 63) <= value < 1 << 63:
+        return value
+    near = _nearest(value)
+    if kind == "min":
+        return near if near >= value else math.nextafter(near, math.inf)
+    return near if near <= value else math.nextafter(near, -math.inf)
+
+
+def _nearest(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def select_per_type(
@@ -131,12 +161,18 @@ def select_per_type(
     return np.array(sorted(taken.values()), np.int64)
 
 
-def read_ids(path: Path) -> list[str]:
-    """Sample ids from a file: a JSON list, or one id per line.
+def read_ids(ids: str | os.PathLike[str] | Sequence[str]) -> list[str]:
+    """Sample ids, from a list or from a file: a JSON list, or one id per line.
 
     Raises:
         DatasetError: If the file is missing, empty, or of another form.
+        ValueError: If the list is empty or holds anything but texts.
     """
+    if not isinstance(ids, str | os.PathLike):
+        if not isinstance(ids, Sequence) or not ids or not all(isinstance(item, str) for item in ids):
+            raise ValueError(f"ids={ids!r:.80} names no samples. Expected a list of sample ids, as texts, or the path of a file.")
+        return list(ids)
+    path = Path(ids)
     expected = "a JSON list of sample ids, or one sample id per line"
     try:
         text = path.expanduser().read_text(encoding="utf-8-sig").strip()

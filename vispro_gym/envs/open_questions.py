@@ -61,10 +61,11 @@ class OKVQAEnv(VisualProgramEnv):
     "official") or nothing; there is no default answer.
 
     ## Arguments
-    - `split`: "train" or "val". - `data_dir`: folder with `OpenEnded_mscoco_{train,val}2014_questions.json` and
-    `mscoco_{train,val}2014_annotations.json` (or with these in `Questions/` and `Annotations/`) as downloaded; without
-    it, drawn mini data is used. Pictures are looked for in the folder of COCO (`VISPRO_DATA_COCO`), too, and so is
-    `annotations/instances_{train,val}2014.json`, which the oracle needs.
+    - `split`: "train" or "val".
+    - `data_dir`: folder with `OpenEnded_mscoco_{train,val}2014_questions.json` and
+      `mscoco_{train,val}2014_annotations.json` (or with these in `Questions/` and `Annotations/`) as downloaded;
+      without it, drawn mini data is used. Pictures are looked for in the folder of COCO (`VISPRO_DATA_COCO`), too,
+      and so is `annotations/instances_{train,val}2014.json`, which the oracle needs.
     """
 
     dataset_name = "OKVQA"
@@ -87,12 +88,13 @@ class TallyQAEnv(VisualProgramEnv):
     and "none". A program that fails in any way earns 0.0; there is no default answer.
 
     ## Arguments
-    - `split`: "train" or "test". Questions are marked as simple or complex in test only. - `data_dir`: folder with
-    `train.json` and `test.json` as downloaded and the pictures in `train2014/`, `val2014/`, `VG_100K/` and
-    `VG_100K_2/`, there or in `images/`; without it, drawn mini data is used. COCO's pictures are looked for in the
-    folder of COCO (`VISPRO_DATA_COCO`), too, and so is `annotations/instances_{train,val}2014.json`, which the oracle
-    needs. For pictures of Visual Genome it needs annotations in COCO's format,
-    `annotations/instances_{VG_100K,VG_100K_2}.json`, whose images it finds by their file names.
+    - `split`: "train" or "test". Questions are marked as simple or complex in test only.
+    - `data_dir`: folder with `train.json` and `test.json` as downloaded and the pictures in `train2014/`,
+      `val2014/`, `VG_100K/` and `VG_100K_2/`, there or in `images/`; without it, drawn mini data is used. COCO's
+      pictures are looked for in the folder of COCO (`VISPRO_DATA_COCO`), too, and so is
+      `annotations/instances_{train,val}2014.json`, which the oracle needs. For pictures of Visual Genome it needs
+      annotations in COCO's format, `annotations/instances_{VG_100K,VG_100K_2}.json`, whose images it finds by
+      their file names.
     """
 
     dataset_name = "TallyQA"
@@ -125,10 +127,11 @@ class AOKVQAEnv(VisualProgramEnv):
     scorer is "official") or nothing; there is no default answer.
 
     ## Arguments
-    - `split`: "train" or "val"; the answers of the test split are not public. - `form`: "multiple_choice" (the
-    default) or "direct_answer". - `data_dir`: folder with `aokvqa_v1p0_{train,val}.json` as downloaded; without it,
-    drawn mini data is used. Pictures are looked for in `train2017/` and `val2017/` there and in the folder of COCO
-    (`VISPRO_DATA_COCO`), and so is `annotations/instances_{train,val}2017.json`, which the oracle needs.
+    - `split`: "train" or "val"; the answers of the test split are not public.
+    - `form`: "multiple_choice" (the default) or "direct_answer".
+    - `data_dir`: folder with `aokvqa_v1p0_{train,val}.json` as downloaded; without it, drawn mini data is used.
+      Pictures are looked for in `train2017/` and `val2017/` there and in the folder of COCO (`VISPRO_DATA_COCO`),
+      and so is `annotations/instances_{train,val}2017.json`, which the oracle needs.
     """
 
     dataset_name = "AOKVQA"

@@ -48,16 +48,17 @@ and after a step, all deterministic:
 - `outcome`: correct, wrong, no_answer, extract_error, syntax_error, rejected, runtime_error, timeout, step_limit, memory_limit,
   call_limit, output_limit or perception_error.
 - `soft`: how right the answer is, from 0.0 to 1.0; the reward itself where there is no in-between.
-- `answer`: what the program returned, as text; None if it returned nothing.
+- `answer`: what the program returned, as text; None if it returned nothing. `env.unwrapped.outcome.answer` is the answer itself,
+  which metrics need.
 - `error`: `{{"type", "message", "line"}}` of a program that gave no answer, else `{{}}`. Lines count from 1; 0 means no line.
-- `program`: the program as found in the action; None if there was none.
+- `program`: the program as found in the action; None if there was none. `output`: what it printed.
 - `perception_calls`, `steps`: what the program used.""",
     "Arguments": """\
 - `images`: "required" (a missing picture is an error) or "optional" (a blank canvas of the annotated size stands in).
 - `filter`: keeps the samples whose fields have these values, for example `{filter}`: one value, a list of values, or
   `{{"min": ..., "max": ...}}`. Fields: {fields}, annotated (1 if the oracle can look at the pictures).
 - `subset`: "10_per_type" keeps ten samples of each type, the same ones always{types}.
-- `ids`: path of a file of the sample ids to keep, a JSON list or one id per line.
+- `ids`: the sample ids to keep, or the path of a file of them, a JSON list or one id per line.
 - `scorer`: how answers are compared: {scorers}.
 - `threshold`: {threshold}.
 - `perception`: what programs see through: "oracle" answers from the annotations; or a backend of your own.

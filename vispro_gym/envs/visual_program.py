@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -48,7 +48,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         pool_size: Number of candidates, for retrieval; None for the dataset's default.
         filter: Keeps the samples whose fields have these values: one value, a list of values, or `{"min": ..., "max": ...}`.
         subset: "10_per_type" keeps ten samples of each type.
-        ids: File of the sample ids to keep: a JSON list, or one id per line.
+        ids: The sample ids to keep, or the path of a file of them: a JSON list, or one id per line.
         scorer: How answers are compared, see `vispro_gym.tasks.Task`.
         threshold: Smallest soft score that is rewarded, for tasks that have one; None for the task's default.
         data_dir: Root folder of the dataset in its official layout. None: the environment variable
@@ -85,7 +85,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         images: str = "required",
         filter: Mapping[str, Any] | None = None,
         subset: str | None = None,
-        ids: str | os.PathLike[str] | None = None,
+        ids: str | os.PathLike[str] | Sequence[str] | None = None,
         scorer: str = "strict",
         threshold: float | None = None,
         perception: str | Perception = "oracle",
@@ -101,11 +101,10 @@ class VisualProgramEnv(gym.Env[Observation, str]):
             raise TypeError(f"unknown option {', '.join(map(repr, unknown))}. Expected some of: {', '.join(known)}.")
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(f"render_mode={render_mode!r} is unknown. Expected one of: {self.metadata['render_modes']} or None.")
-        for name, value in (("image_size", image_size), ("max_attempts", max_attempts)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}={value!r} is no option. Expected a positive integer.")
-        if image_size > MAX_IMAGE_SIZE:
-            raise ValueError(f"image_size={image_size} is too large. Expected at most {MAX_IMAGE_SIZE} pixels.")
+        if isinstance(image_size, bool) or not isinstance(image_size, int) or not 1 <= image_size <= MAX_IMAGE_SIZE:
+            raise ValueError(f"image_size={image_size!r} is no size. Expected a number of pixels from 1 to {MAX_IMAGE_SIZE}.")
+        if isinstance(max_attempts, bool) or not isinstance(max_attempts, int) or max_attempts < 1:
+            raise ValueError(f"max_attempts={max_attempts!r} is no number of attempts. Expected a positive integer.")
         if isolation not in (None, "require", "best-effort"):
             raise ValueError(f"isolation={isolation!r} is unknown. Expected 'require', 'best-effort' or None.")
         if not isinstance(timings, bool):
@@ -221,6 +220,11 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         return self._sample
 
     @property
+    def outcome(self) -> Outcome | None:
+        """What became of the last program: its answer as it is (`info` has its text), the trace and more. None after `reset`."""
+        return self._outcome
+
+    @property
     def _ended(self) -> bool:
         return self._outcome is not None and (self._outcome.reward == 1.0 or self._attempts >= self.max_attempts)
 
@@ -246,6 +250,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
                 "answer": None if self._outcome.answer is None else str(self._outcome.answer),
                 "error": self._outcome.error or {},
                 "program": self._outcome.program,
+                "output": self._outcome.output,
                 "perception_calls": self._outcome.perception_calls,
                 "steps": self._outcome.steps,
             }

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-from vispro_gym.datasets import DATASETS, DatasetError, MissingDataError
+from vispro_gym.datasets import DATASETS, Dataset, DatasetError, MissingDataError
 from vispro_gym.datasets.errors import logger
 from vispro_gym.datasets.location import Location, locate
 from vispro_gym.datasets.official import COUNTS, difference, official_files
@@ -20,6 +20,7 @@ from vispro_gym.inspection.opening import open_env
 from vispro_gym.programs.experts import UntranslatableError, translate
 from vispro_gym.registration import EnvironmentRow
 
+_LOOKED_AT = 200  # samples of a split, or fewer
 _TRIVIAL = "def execute_command(*images):\n    return 'yes'\n"
 
 
@@ -147,6 +148,7 @@ def _look_at_splits(found: Checkup, row: EnvironmentRow, location: Location) -> 
         official = counts.get(name)
         try:
             samples = len(DATASETS[row.dataset](location, name, "optional"))
+            _look_at_samples(found, DATASETS[row.dataset](location, name))
         except Exception as error:
             # mini data has two splits at least, and the others may be files without samples
             if isinstance(error, MissingDataError) or (location.is_mini and name not in row.splits[:2]):
@@ -158,6 +160,23 @@ def _look_at_splits(found: Checkup, row: EnvironmentRow, location: Location) -> 
             found.notes.append(f"{row.dataset} {name} has {samples:,} samples. The official release has {official:,}.")
     if len(missing) == len(row.splits):
         found.problems.append(missing[0])
+
+
+def _look_at_samples(found: Checkup, dataset: Dataset) -> None:
+    """Reads some samples of a split, evenly spread, and looks whether their pictures are there."""
+    positions = range(0, len(dataset), max(1, len(dataset) // _LOOKED_AT))
+    errors: list[Exception] = []
+    for position in positions:
+        try:
+            _ = [image.size for image in dataset[position].images]
+        except Exception as error:
+            errors.append(error)
+    if not errors:
+        return
+    said = f"{len(errors)} of {len(positions)} samples of {dataset.split} that were looked at cannot be used: {_line(errors[0])}"
+    # a split whose pictures are all missing was not fetched; it is no damage
+    fetched = len(errors) < len(positions) or not all(isinstance(error, MissingDataError) for error in errors)
+    (found.problems if fetched else found.notes).append(said)
 
 
 def _look_at_files(found: Checkup, row: EnvironmentRow, location: Location, checksums: bool) -> None:

@@ -40,14 +40,25 @@ def test_a_policy_of_ones_own(small_gqa: Path, tmp_path: Path, monkeypatch: pyte
         "not_callable = 3\n"
         "def no_policy():\n"
         "    return 3\n"
+        "def needs(something):\n"
+        "    return 3\n"
+        "class Nameless:\n"
+        "    def propose(self, prompts):\n"
+        "        return []\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     result = evaluate("my_own_policy:Mine", ENV, data_dir=small_gqa)
     assert result.policy == "mine"
     assert 0 < result.reward < 1
-    for spec in ("my_own_policy:Missing", "my_own_policy:not_callable", "my_own_policy:no_policy"):
-        with pytest.raises(UsageError, match="my_own_policy"):
-            evaluate(spec, ENV, data_dir=small_gqa)
+    for name, said in (
+        ("Missing", "has no class or function 'Missing'"),
+        ("not_callable", "has no class or function 'not_callable'"),
+        ("no_policy", "gives 3, which has no method 'propose'"),
+        ("needs", "needs cannot be called without arguments"),
+        ("Nameless", "which has no 'name'"),
+    ):
+        with pytest.raises(UsageError, match=f"'my_own_policy:{name}'.*{said}"):
+            evaluate(f"my_own_policy:{name}", ENV, data_dir=small_gqa)
 
 
 @pytest.mark.parametrize("spec", ["", "experts", "constant", "no_such_module:Mine", "no/such/folder", "\0"])
