@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -253,3 +254,18 @@ def test_the_class_docstring_is_a_documentation_page(env_id: str) -> None:
 def test_registering_twice_is_harmless() -> None:
     vispro_gym.register_environments()
     assert set(IDS) <= set(gym.registry)
+
+
+@pytest.mark.parametrize(("env_id", "form"), FORMS)
+def test_a_submission_that_is_read_back_has_the_same_metric(env_id: str, form: str, tmp_path: Path) -> None:
+    """Most answers are the expert's, some are of a program that counts, and some are missing."""
+    env: Any = gym.make(env_id, split=SPLIT[env_id], form=form).unwrapped
+    samples = env.dataset[:48]
+    programs = [CRASH if i % 7 == 6 else LOOK if i % 7 == 3 else translate(sample) for i, sample in enumerate(samples)]
+    outcomes = env.engine.run([Job(program, sample) for program, sample in zip(programs, samples, strict=True)])
+    answers = {outcome.sample_id: outcome.answer for outcome in outcomes}
+    metric = env.task.metric(answers, samples)
+    assert 0 < metric[env.task.headline] < env.task.perfect
+    submission = os.fspath(tmp_path / "submission")  # paths may be texts
+    env.task.write_submission(submission, answers, samples)
+    assert env.task.metric(env.task.read_submission(submission, samples), samples) == pytest.approx(metric, nan_ok=True)

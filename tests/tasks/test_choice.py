@@ -21,9 +21,9 @@ class Task(ChoiceTask):
     def metric(self, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, float]:
         return {}
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None: ...
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None: ...
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         return {}
 
 

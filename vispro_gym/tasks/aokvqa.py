@@ -24,11 +24,11 @@ class AOKVQAMultipleChoiceTask(ChoiceTask):
         """The official percentage "multiple_choice". Texts are compared as they are; a letter stands for its option's text."""
         return _metric(MULTIPLE_CHOICE, [(sample, self._text(predictions, sample)) for sample in samples])
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes an official predictions file with the texts of the chosen options; questions without an answer are empty."""
         write_aokvqa(path, {sample.sample_id: {MULTIPLE_CHOICE: self._text(predictions, sample)} for sample in samples})
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads the choices of an official predictions file."""
         return _read(MULTIPLE_CHOICE, path, samples)
 
@@ -61,11 +61,11 @@ class AOKVQADirectAnswerTask(SoftVQATask):
         """The official percentage "direct_answer"."""
         return _metric(DIRECT_ANSWER, [(sample, answer_text(predictions.get(sample.sample_id))) for sample in samples])
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes an official predictions file; questions without an answer are empty."""
         write_aokvqa(path, {s.sample_id: {DIRECT_ANSWER: answer_text(predictions.get(s.sample_id))} for s in samples})
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads the direct answers of an official predictions file."""
         return _read(DIRECT_ANSWER, path, samples)
 
@@ -75,6 +75,6 @@ def _metric(setting: str, answers: list[tuple[Sample, str | None]]) -> dict[str,
     return aokvqa_metric(predictions, {sample.sample_id: sample.record for sample, _ in answers})
 
 
-def _read(setting: str, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+def _read(setting: str, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
     answers = {question_id: texts[setting] for question_id, texts in read_aokvqa(path).items() if setting in texts}
     return answers_to(samples, answers, path)

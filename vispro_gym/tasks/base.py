@@ -97,11 +97,11 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes predictions as the file that the official code reads; see `metric` for the arguments."""
 
     @abstractmethod
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads predictions by sample id from a file that the official code could read.
 
         Raises:

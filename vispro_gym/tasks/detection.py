@@ -94,11 +94,11 @@ class COCOTask(DetectionTask):
         ]
         return coco_metric(results, list(images.values()), list(categories.values()), annotations)
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes the results file of COCO's evaluation server, `[{"image_id", "category_id", "bbox", "score"}, ...]`."""
         write_coco_results(path, (result for _, result in _coco_results(predictions)))
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads a results file with boxes; also its detections of categories that are no samples, by ids of the same form."""
         predictions: dict[str, list[list[float]]] = {}
         for i, record in enumerate(read_coco_results(path)):
@@ -133,12 +133,12 @@ class OmniLabelTask(DetectionTask):
         ordered = sorted(descriptions.values(), key=lambda description: description["position"])
         return omnilabel_metric(results, {"images": list(images.values()), "descriptions": ordered, "annotations": annotations})
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes the official file, `[{"image_id", "bbox", "description_ids", "scores"}, ...]`."""
         pairs = ((_pair(sample_id), answer) for sample_id, answer in predictions.items())
         write_omnilabel_results(path, (result for pair, answer in pairs if pair for result in _results(*pair, answer)))
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads the official file."""
         predictions: dict[str, list[list[float]]] = {}
         for record in read_omnilabel_results(path):

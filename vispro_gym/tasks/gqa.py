@@ -43,10 +43,10 @@ class GQATask(VisualQuestionAnswering):
         metric = gqa_metric(texts, questions, getattr(samples, "choices", None))
         return metric | vipergpt_accuracy(predictions, questions)
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes the official file, `[{"questionId": str, "prediction": str}, ...]`; no answer is an empty text."""
         write_gqa(path, {sample.sample_id: answer_text(predictions.get(sample.sample_id)) for sample in samples})
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads the official file; an empty text is no answer."""
         return {question_id: text or None for question_id, text in read_gqa(path).items()}

@@ -43,11 +43,11 @@ class RefCOCOTask(Task):
             heights.append(sample.record["image"]["height"])
         return refcoco_metric(pairs, heights)
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes `[{"sent_id": int, "bbox": [x, y, width, height]}, ...]`; there is no official format."""
         write_refcoco_results(path, {sample.sample_id: self._read(predictions.get(sample.sample_id)) for sample in samples})
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads the same."""
         return {sent_id: tuple(box) for sent_id, box in read_refcoco_results(path).items()}
 

@@ -40,11 +40,11 @@ class NLVR2Task(YesNoTask):
     def _compute(self, said: Mapping[str, Prediction], labels: Mapping[str, str]) -> dict[str, float]:
         return nlvr2_metric(said, labels)
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes the official file, lines `identifier,True` or `identifier,False`; "None" stands for no answer."""
         write_nlvr_predictions(path, {sample.sample_id: self.read(predictions.get(sample.sample_id)) for sample in samples})
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads the official file."""
         return dict(read_nlvr_predictions(path))
 

@@ -37,14 +37,14 @@ class POPETask(YesNoTask):
         labels = {sample.sample_id: str(sample.record["label"]) for sample in samples}
         return pope_metric({sample_id: self._text(predictions.get(sample_id)) for sample_id in labels}, labels)
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes the official file, lines of `{"question_id": int, "answer": str}`.
 
         No answer is an empty text, which the official script takes for a yes: it goes by position, so no line may be missing.
         """
         write_pope_answers(path, {sample.sample_id: self._text(predictions.get(sample.sample_id)) or "" for sample in samples})
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads the official file; an empty text is no answer."""
         return {question_id: text or None for question_id, text in read_pope_answers(path).items()}
 

@@ -36,16 +36,16 @@ class RetrievalTask(ChoiceTask):
         metric = pool_metric(chosen, {sample.sample_id: sample.target.index for sample in samples})
         return {name: 100.0 * metric["accuracy"] for name in ("accuracy", f"{self.direction}/accuracy") if metric}
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes JSON lines {"sample_id", "chosen"}, the caption's text or the picture's id, as there is no official file."""
         lines = []
         for sample in samples:
             chosen = self.chosen(predictions.get(sample.sample_id), sample.target)
             name = None if chosen is None else _names(sample)[chosen]
             lines.append(json.dumps({"sample_id": sample.sample_id, "chosen": name}))
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        Path(path).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads such lines.
 
         Raises:

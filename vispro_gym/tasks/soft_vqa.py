@@ -66,11 +66,11 @@ class SoftVQATask(Task):
         }
         return soft_vqa_metric({sample_id: answer_text(predictions.get(sample_id)) for sample_id in annotations}, annotations)
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes an official results file: an answer to every question, "" where there is none."""
         write_vqa(path, {sample.sample_id: answer_text(predictions.get(sample.sample_id)) for sample in samples})
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads an official results file."""
         return answers_to(samples, read_vqa(path), path)
 
@@ -93,7 +93,7 @@ def agreement(text: str, given: Sequence[str]) -> int:
     return sum(normalise_strictly(other) == normalised for other in given) if normalised else 0
 
 
-def answers_to(samples: Iterable[Sample], answers: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def answers_to(samples: Iterable[Sample], answers: Mapping[str, Any], path: Path | str) -> dict[str, Any]:
     """The answers of a submission to the questions that were asked.
 
     Raises:

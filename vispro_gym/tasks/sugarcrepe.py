@@ -34,7 +34,7 @@ class SugarCREPETask(ChoiceTask):
             hits.setdefault(str(sample.fields["type"]), []).append(chosen == sample.target.index)
         return _with_accuracy(hits)
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes a folder with one file of choices per type, "{type}.json", in the form of the official `gpt-4v-results`."""
         choices: dict[str, dict[str, CaptionChoice]] = {}
         for sample in samples:
@@ -45,15 +45,17 @@ class SugarCREPETask(ChoiceTask):
             text = "" if chosen is None else right if chosen == sample.target.index else wrong
             reply = answer if isinstance(answer, str) else ""
             choices.setdefault(kind, {})[number] = CaptionChoice(record["filename"], right, wrong, text, reply)
-        path.mkdir(parents=True, exist_ok=True)
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
         for kind, items in choices.items():
-            write_sugarcrepe_choices(path / f"{kind}.json", items)
+            write_sugarcrepe_choices(folder / f"{kind}.json", items)
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads a folder as `write_submission` writes it, or, for samples of one type, one of the official files.
 
         Items that are not among the samples are passed over: the official results have one that the data has no more.
         """
+        path = Path(path)
         files: dict[str, dict[str, CaptionChoice]] = {}
         answers: dict[str, Any] = {}
         for sample in samples:
@@ -80,14 +82,14 @@ class SugarCREPEYesNo(YesNoTask):
             hits.setdefault(str(sample.fields["type"]), []).append(right)
         return _with_accuracy(hits)
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes JSON lines `{"sample_id", "answer": true, false or null}`; there is no official file."""
         write_record_lines(
             path,
             ({"sample_id": s.sample_id, "answer": self.read(predictions.get(s.sample_id))} for s in samples),
         )
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads the lines that `write_submission` writes."""
         answers: dict[str, Any] = {}
         for where, record in read_record_lines(path, 'verdicts, {"sample_id", "answer"}'):

@@ -43,11 +43,11 @@ class TallyQATask(Task):
             questions[sample.sample_id] = {"answer": sample.target, **marks}
         return tallyqa_metric({sample_id: _plain(predictions.get(sample_id)) for sample_id in questions}, questions)
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes a results file, `[{"question_id": int, "answer": int}, ...]`; questions without a count are left out."""
         write_tallyqa(path, {sample.sample_id: _plain(predictions.get(sample.sample_id)) for sample in samples})
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads a results file."""
         return answers_to(samples, read_tallyqa(path), path)
 

@@ -52,15 +52,15 @@ class VisualQuestionAnswering(Task):
                     right.setdefault(f"{group}/{sample.fields[group]}", []).append(hit)
         return {name: 100.0 * sum(hits) / len(hits) for name, hits in right.items()}
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes one answer per line, in the order of the samples, as CLEVR's official answer files."""
         lines = [" ".join((answer_text(predictions.get(sample.sample_id)) or "").split()) for sample in samples]
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="replace")
+        Path(path).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="replace")
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads one answer per line; an empty line is no answer."""
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = Path(path).read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise DatasetError(f"{path} cannot be read: {error}. Expected a text file with one answer per line.") from error
         ids = [sample.sample_id for sample in samples]

@@ -33,11 +33,11 @@ class VSRTask(YesNoTask):
         labels, relations = ([record[key] for _, record in records] for key in ("label", "relation"))
         return vsr_metric([said for said, _ in records], labels, relations)
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes the official file, one 0 or 1 per line in the order of the samples; -1 stands for no answer."""
         write_vsr_predictions(path, [self.read(predictions.get(sample.sample_id)) for sample in samples])
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads the official file, which has one line for each of the samples."""
         said = read_vsr_predictions(path)
         ids = [sample.sample_id for sample in samples]

@@ -55,11 +55,11 @@ class _Decisions(Task):
         examples = [example for example in self._examples(predictions, samples).values() if len(example) == len(self._keys)]
         return self._scores(examples) | {"accuracy": right / len(samples)}
 
-    def write_submission(self, path: Path, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
+    def write_submission(self, path: Path | str, predictions: Mapping[str, Any], samples: Iterable[Sample]) -> None:
         """Writes JSON lines of decisions by example, see `vispro_gym.tasks.metrics.winoground`; there is no official file."""
         write_winoground_decisions(path, self._examples(predictions, samples))
 
-    def read_submission(self, path: Path, samples: Iterable[Sample]) -> dict[str, Any]:
+    def read_submission(self, path: Path | str, samples: Iterable[Sample]) -> dict[str, Any]:
         """Reads JSON lines of decisions.
 
         Raises:
