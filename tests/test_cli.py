@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vispro_gym.cli import main
-from vispro_gym.datasets.mini import mini_root
+from vispro_gym.datasets.mini import MINI_NOTE, mini_root
 from vispro_gym.interpreter import doctor
 from vispro_gym.interpreter.doctor import Examination, examine
 from vispro_gym.interpreter.guest.confine import missing
@@ -105,7 +105,7 @@ def test_audit_in_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_audit_needs_no_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.copytree(mini_root("GQA"), tmp_path / "gqa", ignore=shutil.ignore_patterns("images"))
+    shutil.copytree(mini_root("GQA"), tmp_path / "gqa", ignore=shutil.ignore_patterns("images", MINI_NOTE))
     assert main(["audit", "VisProg-GQA-v0", "--data-dir", str(tmp_path / "gqa"), "--episodes", "20"]) == 0
     assert "official data" in capsys.readouterr().out
 

@@ -92,7 +92,7 @@ def test_a_folder_that_is_a_file_or_is_not_there(tmp_path: Path, monkeypatch: py
 
 
 def test_an_archive_that_was_not_fetched_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(mini_root("CLEVR"), tmp_path / "clevr")
+    shutil.copytree(mini_root("CLEVR"), tmp_path / "clevr", ignore=shutil.ignore_patterns(MINI_NOTE))
     (tmp_path / "clevr" / "CLEVR_v1.0.zip").write_bytes(b"PK")
     monkeypatch.setenv("VISPRO_DATA_ROOT", str(tmp_path))
     found = check(CLEVR)

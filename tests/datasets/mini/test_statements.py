@@ -49,8 +49,8 @@ def test_everything_is_a_function_of_the_seed(tmp_path: Path, name: str) -> None
     write: Callable[..., None] = getattr(importlib.import_module(f"vispro_gym.datasets.mini.{lower}"), f"write_{lower}")
     (tmp_path / "there").mkdir()
     source = (
-        f"from pathlib import Path; from vispro_gym.datasets.mini.{lower} import write_{lower}; "
-        f"write_{lower}(Path({str(tmp_path / 'there')!r}))"
+        "from pathlib import Path; from vispro_gym.datasets.mini import write_mini; "
+        f"write_mini({name!r}, Path({str(tmp_path / 'there')!r}))"
     )
     subprocess.run([sys.executable, "-c", source], env=os.environ | {"PYTHONHASHSEED": "7"}, check=True)
     assert files(mini_root(name)) == files(tmp_path / "there")

@@ -68,7 +68,7 @@ MINI_NOTE = "MINI_DATA.txt"
 
 
 def _source_digest(name: str) -> str:
-    digest = blake2b(digest_size=5)
+    digest = blake2b(MINI_NOTE.encode(), digest_size=5)
     for source in GENERATORS[name].sources:
         path = Path(__file__).parent / source
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
