@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -67,11 +67,24 @@ class ImageRef:
     @cached_property
     def content_hash(self) -> str:
         """Hex digest of the picture's bytes: equal pictures have equal hashes whatever their names."""
-        data = self.path.read_bytes() if self.path is not None else self.pixels().tobytes()
-        return blake2b(data, digest_size=16).hexdigest()
+        if self.path is not None:
+            return _file_hash(self.path, *_state(self.path))
+        pixels = self.pixels()
+        return blake2b(repr(pixels.shape).encode() + pixels.tobytes(), digest_size=16).hexdigest()
 
     def __repr__(self) -> str:
         return f"ImageRef({self.image_id!r})"
+
+
+def _state(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
+
+
+@lru_cache(maxsize=1 << 16)
+def _file_hash(path: Path, size: int, changed: int) -> str:
+    """Digest of a file, read once for every state that it is in: samples, and so references, are made anew all the time."""
+    return blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,16 @@ are still answered, and the program that asked ends with the outcome `perception
 
 Boxes are in image coordinates: pixels, `(left, top, right, bottom)`, origin upper left. A request's box is the part
 of the picture that a program is looking at; the box `(0, 0, width, height)` is the whole picture.
+
+A backend whose results depend on the picture and the request alone has a method `identity(operation)`, too. Its results can be
+kept (`vispro_gym.perception.cache`), and its requests are gathered from as many programs as possible, since it is slow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from vispro_gym.datasets.sample import ImageRef
 from vispro_gym.datasets.scene import Box
@@ -22,6 +25,20 @@ Role = Literal["subject", "object"]
 
 class PerceptionError(Exception):
     """A request that the backend cannot serve. The message says what was asked and what the backend understands."""
+
+
+class BackendError(RuntimeError):
+    """The backend cannot serve anything: a library, a model, a device or a server is missing. Never a matter of one program.
+
+    It ends the batch, so that a broken set-up is not taken for bad programs. The message says how to mend it.
+
+    Attributes:
+        served: What was served of the requests before it failed, None in place of what was not; empty if nothing was.
+    """
+
+    def __init__(self, message: str, served: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.served = list(served)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +104,8 @@ class Relate:
 
 Request: TypeAlias = Detect | Verify | Answer | Similarity | Depth | Relate
 
+RequestT = TypeVar("RequestT", Detect, Verify, Answer, Similarity, Depth, Relate)
+
 
 class Perception(Protocol):
     """A perception backend. Each method returns one result, or one `PerceptionError`, per request, in order."""
@@ -110,3 +129,19 @@ class Perception(Protocol):
 
     def relate(self, requests: Sequence[Relate]) -> list[list[Box] | PerceptionError]:
         """Boxes of the related objects, in a deterministic order."""
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """What a backend has whose results depend on the picture and the request alone."""
+
+    def identity(self, operation: str) -> str | None:
+        """Everything else that the results of an operation depend on: model, weights, thresholds, version of the code.
+
+        None if they depend on more than can be said, such as annotations: then they are not kept.
+        """
+
+
+def identity(perception: Perception, operation: str) -> str | None:
+    """The backend's identity for an operation, see `Identified`; None if it has none."""
+    return perception.identity(operation) if isinstance(perception, Identified) else None

@@ -1,0 +1,73 @@
+"""The pictures of one batch of requests: each is read once, and so is each part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from vispro_gym.datasets.sample import ImageRef
+from vispro_gym.datasets.scene import Box
+from vispro_gym.perception.protocol import PerceptionError, RequestT
+
+PixelBox = tuple[int, int, int, int]
+"""`(left, top, right, bottom)` in whole pixels inside the picture, origin upper left, at least one pixel wide and high."""
+
+_Result = TypeVar("_Result")
+
+
+def pixel_box(box: Box, size: tuple[int, int]) -> PixelBox:
+    """The whole pixels of a box that are inside a picture of `size = (width, height)`; at least one pixel."""
+    width, height = size
+    left = min(max(round(box[0]), 0), width - 1)
+    top = min(max(round(box[1]), 0), height - 1)
+    return left, top, max(left + 1, min(round(box[2]), width)), max(top + 1, min(round(box[3]), height))
+
+
+class Pictures:
+    """Reads pictures and cuts parts out of them, each once. Made for one batch and then thrown away."""
+
+    def __init__(self) -> None:
+        self._pixels: dict[str, NDArray[np.uint8]] = {}
+        self._parts: dict[tuple[str, PixelBox], Image.Image] = {}
+
+    def pixels(self, image: ImageRef) -> NDArray[np.uint8]:
+        """The whole picture, uint8 of shape `(height, width, 3)`, RGB.
+
+        Raises:
+            DatasetError: If the picture is missing or damaged.
+        """
+        key = image.content_hash
+        if key not in self._pixels:
+            self._pixels[key] = image.pixels()
+        return self._pixels[key]
+
+    def part(self, image: ImageRef, box: Box) -> Image.Image:
+        """What a box shows, RGB. Equal parts of equal pictures are one object."""
+        key = image.content_hash, pixel_box(box, image.size)
+        if key not in self._parts:
+            left, top, right, bottom = key[1]
+            self._parts[key] = Image.fromarray(self.pixels(image)[top:bottom, left:right])
+        return self._parts[key]
+
+
+def request_key(request: Any) -> tuple[Any, ...]:
+    """What a request asks: content of the picture, part of it, arguments. Requests with equal keys have equal results."""
+    image: ImageRef = request.image
+    arguments = tuple(getattr(request, name) for name in type(request).__dataclass_fields__ if name not in ("image", "box"))
+    return (image.content_hash, pixel_box(request.box, image.size), *arguments)
+
+
+def serve_distinct(
+    requests: Sequence[RequestT], serve: Callable[[list[RequestT]], Sequence[_Result | PerceptionError]]
+) -> list[_Result | PerceptionError]:
+    """Serves requests that may repeat: `serve` gets each distinct one once, in the order of first occurrence."""
+    distinct: dict[tuple[Any, ...], RequestT] = {}
+    keys = [request_key(request) for request in requests]
+    for key, request in zip(keys, requests, strict=True):
+        distinct.setdefault(key, request)
+    results = dict(zip(distinct, serve(list(distinct.values())), strict=True))
+    return [results[key] for key in keys]
