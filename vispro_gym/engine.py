@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import normalize
 
 from vispro_gym.datasets.sample import ImageRef, Sample
 from vispro_gym.datasets.scene import Box
@@ -27,6 +28,7 @@ from vispro_gym.perception.protocol import (
     Request,
     Similarity,
     Verify,
+    needs_scenes,
 )
 from vispro_gym.programs.extract import ExtractError, extract_program
 from vispro_gym.tasks.base import Task
@@ -138,11 +140,17 @@ class Engine:
         self.task = task
         self.perception = perception
         self._interpreter = interpreter
+        # What looks at pictures is slow and likes large batches; annotations are neither.
+        self._gather = not needs_scenes(perception)
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Scores jobs, in order.
 
-        No text, whatever it holds, makes this raise; perception backends may (a server that is down, say).
+        No text, whatever it holds, makes this raise; perception backends may.
+
+        Raises:
+            BackendError: If perception cannot serve anything: a server is down, say.
+            DatasetError: If a picture that perception looks at is missing or damaged.
         """
         outcomes: list[Outcome | None] = [None] * len(jobs)
         programs: list[Program] = []
@@ -162,7 +170,9 @@ class Engine:
 
         interpreter = self._interpreter or shared_interpreter()
         executions = interpreter.run_batch(
-            programs, lambda calls: self._perceive([(call, images_of(call)[call.image]) for call in calls])
+            programs,
+            lambda calls: self._perceive([(call, images_of(call)[call.image]) for call in calls]),
+            gather=self._gather,
         )
         for i, program, execution in zip(owners, programs, executions, strict=True):
             outcomes[i] = self._outcome(jobs[i].sample, program.source, execution)
@@ -227,21 +237,29 @@ def flip(box: PatchBox | Box, height: int) -> Any:
 
 
 def _request(call: Call, image: ImageRef) -> Request:
+    """The request that a call makes. Texts lose what no backend should tell apart: form of Unicode and white space."""
     box = flip(call.box, image.height)
+    arguments = [_plain_text(argument) for argument in call.arguments]
     match call.operation:
         case "detect":
-            return Detect(image, box, call.arguments[0])
+            return Detect(image, box, arguments[0])
         case "verify":
-            return Verify(image, box, call.arguments[0], call.arguments[1])
+            return Verify(image, box, arguments[0], arguments[1])
         case "answer":
-            return Answer(image, box, call.arguments[0])
+            return Answer(image, box, arguments[0])
         case "similarity":
-            return Similarity(image, box, call.arguments[0])
+            return Similarity(image, box, arguments[0])
         case "depth":
             return Depth(image, box)
         case "relate":
-            return Relate(image, box, *call.arguments)
+            return Relate(image, box, *arguments)
     raise ValueError(f"unknown perception operation {call.operation!r}")
+
+
+def _plain_text(argument: Any) -> Any:
+    if isinstance(argument, str):
+        return " ".join(normalize("NFC", argument).split())
+    return tuple(map(_plain_text, argument)) if isinstance(argument, tuple) else argument
 
 
 def _reply(operation: str, result: Any, image: ImageRef) -> Reply:

@@ -19,8 +19,10 @@ from vispro_gym.datasets.errors import say_once
 from vispro_gym.engine import Engine, Job, Outcome
 from vispro_gym.envs.spaces import UnicodeText
 from vispro_gym.interpreter.shared import shared_interpreter
-from vispro_gym.interpreter.types import OPERATIONS, Isolation
+from vispro_gym.interpreter.types import Isolation
 from vispro_gym.perception import BACKENDS, Perception, make_perception
+from vispro_gym.perception.protocol import needs_scenes
+from vispro_gym.programs.api import OPERATIONS
 from vispro_gym.rendering.picture import draw_pictures
 from vispro_gym.rendering.text import describe_episode, describe_failure
 from vispro_gym.tasks import TASKS, Task
@@ -54,7 +56,8 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         data_dir: Root folder of the dataset in its official layout. None: the environment variable
             `VISPRO_DATA_<NAME>`, then `VISPRO_DATA_ROOT/<name>`, then the generated mini data.
         images: "required": a missing picture is an error. "optional": a blank canvas of the annotated size stands in.
-        perception: Name of the backend that programs see through (see `vispro_gym.perception.BACKENDS`), or a backend.
+        perception: What programs see through: "oracle" (the annotations), "pixels", "transformers", or any text that
+            `vispro_gym.perception.make_perception` reads, such as "noise(oracle, miss=0.2)"; or a backend.
         image_size: Side S of the square image in the observation, in pixels, at most 4096. Programs always see the
             original picture.
         max_attempts: Programs that may be tried in one episode. With more than one, the observation gains "feedback".
@@ -68,6 +71,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
     Raises:
         DatasetError: If the data is missing or damaged, or has no such split.
         ValueError: If an option has an unknown value.
+        BackendError: If a library, a model or a device that perception needs is missing.
         TypeError: If there is no such option, or a value is of a wrong type.
     """
 
@@ -117,7 +121,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         if isinstance(dataset, str):
             options = {} if pool_size is None else {"pool_size": pool_size}
             self.dataset = open_dataset(dataset, data_dir, split, images, form, filter, subset, ids, **options)
-            if backend.name == "oracle":
+            if needs_scenes(backend):
                 self.dataset.keep_annotated()
         elif isinstance(dataset, Dataset):
             if filter is not None or subset is not None or ids is not None:

@@ -54,13 +54,15 @@ class Interpreter:
         self._lock = threading.Lock()
         _interpreters.add(self)
 
-    def run_batch(self, programs: Sequence[Program], handler: Handler) -> list[Execution]:
+    def run_batch(self, programs: Sequence[Program], handler: Handler, gather: bool = False) -> list[Execution]:
         """Runs programs and returns what became of each, in order.
 
         Args:
             programs: What to run.
             handler: Answers perception calls; receives those of all waiting programs of a worker at once. An exception that it
                 raises ends the batch and reaches the caller.
+            gather: Whether the handler is slow and should receive as many calls at once as can be: then one worker holds all
+                programs that a worker can hold, and starts them together.
 
         Raises:
             InterpreterError: If no worker process can be started, or none that is isolated as asked for.
@@ -68,7 +70,7 @@ class Interpreter:
         batch = Batch(programs, handler, self.limits)
         with self._lock:
             try:
-                alone = self._run_together(batch, deque(batch.waiting()))
+                alone = self._run_together(batch, deque(batch.waiting()), gather)
                 self._run_alone(batch, alone)
             except BaseException:
                 self._end_workers()  # they hold suspended programs that nobody will resume
@@ -110,13 +112,14 @@ class Interpreter:
             self._workers.append(WorkerProcess(self.limits))  # all start at the same time
         return [Seat(self._ready(worker)) for worker in self._workers[:count]]
 
-    def _run_together(self, batch: Batch, queue: deque[int]) -> list[int]:
+    def _run_together(self, batch: Batch, queue: deque[int], gather: bool) -> list[int]:
         """Advances all programs in lock-step; returns the indices of those that have to run again alone.
 
         The workers take turns in a fixed order: while the handler serves the calls of one, the others compute. So the handler
         gets the same calls together on every machine.
         """
-        seats = self._seats(min(self._max_workers, -(-len(queue) // SHARE)))
+        seats = self._seats(min(1 if gather else self._max_workers, -(-len(queue) // SHARE)))
+        starts = WINDOW if gather else STARTS
         share = min(WINDOW, -(-len(queue) // max(1, len(seats))))
         smallest = min(share, FEWEST)
         alone: list[int] = []
@@ -126,7 +129,7 @@ class Interpreter:
             try:
                 if seat.posted:
                     batch.serve(seat, batch.receive(seat))
-                new = [queue.popleft() for _ in range(min(STARTS, share - len(seat.held), len(queue)))]
+                new = [queue.popleft() for _ in range(min(starts, share - len(seat.held), len(queue)))]
                 if new or seat.held:
                     batch.post(seat, new)
                     turns.append(seat)

@@ -60,9 +60,6 @@ class Program:
     image_sizes: tuple[tuple[int, int], ...]
 
 
-OPERATIONS = ("detect", "verify", "answer", "similarity", "depth", "relate")
-"""What programs can ask perception, see `vispro_gym.perception.protocol`."""
-
 RECORD = struct.Struct("=8i")
 """How a call crosses the wire, without its arguments: program, line, index of the operation, index of the picture, box."""
 
@@ -136,8 +133,11 @@ class PatchAnswer:
 class ProgramRunner(Protocol):
     """What runs programs: `vispro_gym.interpreter.pool.Interpreter` and `vispro_gym.interpreter.wasm.engine.WasmInterpreter`."""
 
-    def run_batch(self, programs: Sequence[Program], handler: Handler) -> list[Execution]:
-        """Runs programs and returns what became of each, in order."""
+    def run_batch(self, programs: Sequence[Program], handler: Handler, gather: bool = False) -> list[Execution]:
+        """Runs programs and returns what became of each, in order.
+
+        With `gather` the handler receives as many calls at once as can be, for handlers that are slow.
+        """
         ...
 
     def close(self) -> None:

@@ -17,7 +17,6 @@ from vispro_gym.interpreter.types import (
     MAX_TEXT,
     MAX_TEXT_TOTAL,
     MAX_TEXTS,
-    OPERATIONS,
     Call,
     CallFailure,
     Execution,
@@ -26,6 +25,7 @@ from vispro_gym.interpreter.types import (
     PatchBox,
     Reply,
 )
+from vispro_gym.programs.api import OPERATIONS
 
 Sizes = Sequence[tuple[int, int]]
 """Width and height of each picture of a program."""

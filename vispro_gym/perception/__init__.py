@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from vispro_gym.perception.protocol import (
     Answer,
+    BackendError,
     Depth,
     Detect,
+    Identified,
     Perception,
     PerceptionError,
     Relate,
@@ -13,12 +15,15 @@ from vispro_gym.perception.protocol import (
     Similarity,
     Verify,
 )
+from vispro_gym.perception.spec import BACKENDS, make_perception
 
 __all__ = [
     "BACKENDS",
     "Answer",
+    "BackendError",
     "Depth",
     "Detect",
+    "Identified",
     "Perception",
     "PerceptionError",
     "Relate",
@@ -27,22 +32,3 @@ __all__ = [
     "Verify",
     "make_perception",
 ]
-
-BACKENDS = ("oracle",)
-"""Names that `make_perception` understands."""
-
-
-def make_perception(name: str) -> Perception:
-    """Builds a perception backend by name.
-
-    Args:
-        name: "oracle": answers from the dataset's annotations.
-
-    Raises:
-        ValueError: If the name is unknown.
-    """
-    if name == "oracle":
-        from vispro_gym.perception.oracle import OraclePerception
-
-        return OraclePerception()
-    raise ValueError(f"perception={name!r} is unknown. Expected one of: {', '.join(map(repr, BACKENDS))}.")

@@ -44,6 +44,7 @@ class OraclePerception:
     """
 
     name = "oracle"
+    needs_scenes = True
 
     def __init__(self) -> None:
         self._indexes: dict[int, SceneIndex] = {}

@@ -11,7 +11,7 @@ from PIL import Image
 
 from vispro_gym.datasets.sample import ImageRef
 from vispro_gym.datasets.scene import Box
-from vispro_gym.perception.protocol import PerceptionError, RequestT
+from vispro_gym.perception.protocol import PerceptionError, RequestT, request_arguments
 
 PixelBox = tuple[int, int, int, int]
 """`(left, top, right, bottom)` in whole pixels inside the picture, origin upper left, at least one pixel wide and high."""
@@ -57,8 +57,7 @@ class Pictures:
 def request_key(request: Any) -> tuple[Any, ...]:
     """What a request asks: content of the picture, part of it, arguments. Requests with equal keys have equal results."""
     image: ImageRef = request.image
-    arguments = tuple(getattr(request, name) for name in type(request).__dataclass_fields__ if name not in ("image", "box"))
-    return (image.content_hash, pixel_box(request.box, image.size), *arguments)
+    return (image.content_hash, pixel_box(request.box, image.size), *request_arguments(request))
 
 
 def serve_distinct(

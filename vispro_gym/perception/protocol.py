@@ -7,14 +7,17 @@ are still answered, and the program that asked ends with the outcome `perception
 Boxes are in image coordinates: pixels, `(left, top, right, bottom)`, origin upper left. A request's box is the part
 of the picture that a program is looking at; the box `(0, 0, width, height)` is the whole picture.
 
-A backend whose results depend on the picture and the request alone has a method `identity(operation)`, too. Its results can be
-kept (`vispro_gym.perception.cache`), and its requests are gathered from as many programs as possible, since it is slow.
+A backend may say more about itself than the protocol demands:
+
+* an attribute `needs_scenes`, true if it answers from annotations. Those that do not look at pictures, which is slow, so their
+  requests are gathered from as many programs as possible.
+* a method `identity(operation)`, see `Identified`. Then its results can be kept (`vispro_gym.perception.cache`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from vispro_gym.datasets.sample import ImageRef
@@ -145,3 +148,19 @@ class Identified(Protocol):
 def identity(perception: Perception, operation: str) -> str | None:
     """The backend's identity for an operation, see `Identified`; None if it has none."""
     return perception.identity(operation) if isinstance(perception, Identified) else None
+
+
+def needs_scenes(perception: Perception) -> bool:
+    """Whether a backend answers from annotations: it says so by an attribute `needs_scenes`."""
+    return bool(getattr(perception, "needs_scenes", False))
+
+
+def request_arguments(request: Any) -> tuple[Any, ...]:
+    """What a request asks beside the picture and the box."""
+    return tuple(getattr(request, name) for name in _ARGUMENTS[type(request)])
+
+
+_ARGUMENTS = {
+    kind: tuple(field.name for field in fields(kind) if field.name not in ("image", "box"))
+    for kind in (Detect, Verify, Answer, Similarity, Depth, Relate)
+}

@@ -154,6 +154,9 @@ API: tuple[Member, ...] = (
 )
 """Every name that a program can use beside Python's own and the constructor `ImagePatch(image)`."""
 
+OPERATIONS = tuple(dict.fromkeys(member.operation for member in API if member.operation is not None))
+"""What programs can ask perception, see `vispro_gym.perception.protocol`."""
+
 DEVIATIONS: tuple[tuple[str, str, str], ...] = (
     (
         "crop",

@@ -39,7 +39,8 @@ from vispro_gym.interpreter.guest import execute  # noqa: E402
 from vispro_gym.interpreter.guest import meter as metering  # noqa: E402
 from vispro_gym.interpreter.guest.confine import confine  # noqa: E402
 from vispro_gym.interpreter.guest.meter import Meter, nobody, without_addresses  # noqa: E402
-from vispro_gym.interpreter.types import OPERATIONS, RECORD  # noqa: E402
+from vispro_gym.interpreter.types import RECORD  # noqa: E402
+from vispro_gym.programs.api import OPERATIONS  # noqa: E402
 
 PROGRAMS_PER_COLLECTION = 256
 READ_BYTES = 1 << 16

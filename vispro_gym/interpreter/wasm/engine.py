@@ -68,13 +68,14 @@ class WasmInterpreter:
         self._instances: list[Instance] = []
         _interpreters.add(self)
 
-    def run_batch(self, programs: Sequence[Program], handler: Handler) -> list[Execution]:
+    def run_batch(self, programs: Sequence[Program], handler: Handler, gather: bool = False) -> list[Execution]:
         """Runs programs and returns what became of each, in order.
 
         Args:
             programs: What to run.
             handler: Answers perception calls; receives those of all waiting programs at once, in the order of the programs. An
                 exception that it raises ends the batch and reaches the caller.
+            gather: Changes nothing: the calls of all programs always come together.
 
         Raises:
             InterpreterError: If the engine cannot be built, or no instance can be started.

@@ -16,7 +16,7 @@ import wit_world  # type: ignore[import-not-found]  # made by componentize-py fr
 
 from vispro_gym.interpreter.guest import execute, rewrite
 from vispro_gym.interpreter.guest import meter as metering
-from vispro_gym.interpreter.types import OPERATIONS
+from vispro_gym.programs.api import OPERATIONS
 
 PROGRAMS_PER_COLLECTION = 32
 
