@@ -17,6 +17,7 @@ from vispro_agents import demo, filtered_bc
 from vispro_agents.errors import UsageError
 from vispro_agents.evaluate import Evaluation, evaluate
 from vispro_gym.datasets.errors import DatasetError
+from vispro_gym.perception import BackendError
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class EvaluateArgs:
     """Part of the split, for example 10_per_type."""
     ids: Path | None = None
     """File of the sample ids to ask: a JSON list, or one id per line."""
+    perception: str = "oracle"
+    """What programs see through, for example pixels, transformers or 'noise(oracle, miss=0.2)'."""
     scorer: str = "strict"
     """How answers are compared: strict, official, or what the task knows beside."""
     submission: Path | None = None
@@ -82,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
             demo.run(command)
         else:
             _train(command)
-    except (UsageError, DatasetError, OSError) as error:
+    except (UsageError, DatasetError, BackendError, OSError) as error:
         print(f"vispro-agents: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -107,6 +110,7 @@ def _evaluate(args: EvaluateArgs) -> None:
             form=args.form,
             subset=args.subset,
             ids=args.ids,
+            perception=args.perception,
             scorer=args.scorer,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )

@@ -56,6 +56,8 @@ class Args:
     """Root folder of the dataset. None: see the environment; without any data, the generated mini data is used."""
     images: Literal["required", "optional"] = "required"
     """Whether a missing picture is an error."""
+    perception: str = "oracle"
+    """What programs see through, see `vispro_gym.perception.make_perception`."""
     seed: int = 0
     """Seed of everything."""
     demonstrations: int = 150
@@ -129,8 +131,8 @@ def train(args: Args, console: Console | None = None) -> list[Point]:
     from vispro_agents.supervised import fine_tune
 
     points = _read_points(args)
-    train_env = open_env(args.env, "train", args.data_dir, args.images)
-    eval_env = open_env(args.env, args.eval_split, args.data_dir, args.images)
+    train_env = open_env(args.env, "train", args.data_dir, args.images, perception=args.perception)
+    eval_env = open_env(args.env, args.eval_split, args.data_dir, args.images, perception=args.perception)
     train_size, eval_size = len(train_env.dataset), len(eval_env.dataset)
     # Queries are free, only answers are annotated: vocabulary and variants may know all queries that Grow can ask.
     asked = choose_positions(train_size, min(train_size, 10_000), _seed(args, "vocabulary"))

@@ -13,6 +13,7 @@ from vispro_gym.datasets.mini import MINI_NOTE, mini_root
 from vispro_gym.interpreter import doctor
 from vispro_gym.interpreter.doctor import Examination, examine
 from vispro_gym.interpreter.guest.confine import missing
+from vispro_gym.perception.store import Store
 from vispro_gym.registration import ENVIRONMENTS
 
 
@@ -132,3 +133,22 @@ def test_errors_of_the_user_are_one_line(args: list[str], said: str, capsys: pyt
 def test_the_command_is_installed() -> None:
     printed = subprocess.run([Path(sys.executable).with_name("vispro-gym"), "--help"], capture_output=True, text=True, check=True)
     assert "list" in printed.stdout and "mini" in printed.stdout
+
+
+def test_cache(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "cache"
+    assert main(["cache", "stats", "--folder", str(folder)]) == 0
+    assert f"0 results, 0.0 MiB in {folder}." in capsys.readouterr().out and not folder.exists()
+    store = Store(folder, 1 << 20)
+    store.put("answer", "model [one]", [(b"a", "red"), (b"b", "blue")])
+    store.put("depth", "model two", [(b"c", 1.0)])
+    store.close()
+    assert main(["cache", "stats", "--folder", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "model [one]" in printed and "3 results" in printed
+    assert main(["cache", "stats", "--folder", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kinds"][0] == {"operation": "answer", "backend": "model [one]", "results": 2}
+    assert main(["cache", "clear", "--folder", str(folder)]) == 0
+    assert "Dropped 3 results" in capsys.readouterr().out
+    assert main(["cache", "stats", "--folder", str(folder)]) == 0
+    assert "0 results" in capsys.readouterr().out

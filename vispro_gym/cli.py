@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
 from vispro_gym.datasets import DatasetError
 from vispro_gym.datasets.mini import GENERATORS, write_mini
+from vispro_gym.inspection.attribution import attribute_env
 from vispro_gym.inspection.audit import audit_env
 from vispro_gym.inspection.checkup import doctor
 from vispro_gym.inspection.opening import InspectionError, find_row
+from vispro_gym.perception import BackendError
+from vispro_gym.perception.cache import default_folder
+from vispro_gym.perception.store import Store
 from vispro_gym.programs.prompt import build_prompt
 from vispro_gym.registration import ENVIRONMENTS
 
@@ -116,12 +122,98 @@ class Audit:
         return audit_env(self.env, self.split, self.form, self.data_dir, self.episodes, self.seed, self.json)
 
 
+@dataclass
+class Attribute:
+    """Tell whose fault failures are: run the same programs under two perceptions and compare what becomes of them.
+
+    A program that fails under the reference is wrong; one that only fails under the other perception was failed by perception;
+    one that only succeeds there was lucky.
+    """
+
+    env: tyro.conf.Positional[str]
+    """Environment id, for example VisProg-GQA-v0."""
+    programs: Path
+    """File of programs: the experience.jsonl of a training run, any JSON Lines with sample_id and program in each row, or a .json
+    file with one object of program texts by sample id."""
+    perception: str = "pixels"
+    """The perception in question, for example 'transformers(device="cuda")'."""
+    reference: str = "oracle"
+    """The perception that is taken to be right."""
+    split: str | None = None
+    """Split; without it the second one of the dataset, mostly the one for validation. Rows that name another are left out."""
+    form: str | None = None
+    """Form in which the dataset is asked; without it its first."""
+    data_dir: Path | None = None
+    """Root folder of the dataset; without it as the environment finds it."""
+    limit: int | None = None
+    """Run only so many programs, the first of the file."""
+    out: Path | None = None
+    """Where to write one line of JSON per program, with the first call that was answered differently."""
+    json: bool = False
+    """Print one line of JSON instead of tables."""
+
+    def run(self) -> int:
+        """Prints tables; returns 0."""
+        if self.limit is not None and self.limit < 1:
+            raise InspectionError(f"--limit {self.limit} is too few. Expected at least 1.")
+        attribute_env(
+            self.env,
+            self.programs,
+            self.perception,
+            self.reference,
+            self.split,
+            self.form,
+            self.data_dir,
+            self.limit,
+            self.out,
+            self.json,
+        )
+        return 0
+
+
+@dataclass
+class Cache:
+    """Look at the cache of perception, or empty it."""
+
+    action: tyro.conf.Positional[Literal["stats", "clear"]]
+    """stats: tell what is in it, by operation and backend. clear: drop everything."""
+    folder: Path | None = None
+    """Folder of the cache; without it the default one, which VISPRO_CACHE moves."""
+    json: bool = False
+    """Print one line of JSON instead of a table."""
+
+    def run(self) -> int:
+        """Prints what is in the cache, or what was dropped; returns 0."""
+        store = Store(self.folder or default_folder(), 0)
+        kinds, size = (store.kinds(), store.size()) if store.exists() else ([], 0)
+        results = sum(kind.results for kind in kinds)
+        if self.action == "clear" and kinds:
+            store.clear()
+        if self.json:
+            print(
+                json.dumps({"folder": str(store.folder), "results": results, "bytes": size, "kinds": [asdict(k) for k in kinds]})
+            )
+        elif self.action == "clear":
+            print(f"Dropped {results:,} results from {store.folder}.")
+        else:
+            table = Table("operation", Column("backend", overflow="fold"), Column("results", justify="right"))
+            for kind in kinds:
+                table.add_row(kind.operation, escape(kind.backend), f"{kind.results:,}")
+            if kinds:
+                Console().print(table)
+            print(f"{results:,} results, {size / 2**20:.1f} MiB in {store.folder}.")
+        store.close()
+        return 0
+
+
 Command = (
     Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Mini, tyro.conf.subcommand("mini")]
     | Annotated[Prompt, tyro.conf.subcommand("prompt")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     | Annotated[Audit, tyro.conf.subcommand("audit")]
+    | Annotated[Attribute, tyro.conf.subcommand("attribute")]
+    | Annotated[Cache, tyro.conf.subcommand("cache")]
 )
 
 
@@ -131,7 +223,7 @@ def main(args: list[str] | None = None) -> int:
     Returns:
         The exit status: 0; 1 if `doctor` or `audit` is not content; 2 after an error of the user's, which is one line on stderr.
     """
-    command: List | Mini | Prompt | Doctor | Audit = tyro.cli(
+    command: List | Mini | Prompt | Doctor | Audit | Attribute | Cache = tyro.cli(
         Command,  # type: ignore[arg-type]
         prog="vispro-gym",
         description=__doc__,
@@ -140,7 +232,7 @@ def main(args: list[str] | None = None) -> int:
     )
     try:
         return command.run()
-    except (DatasetError, InspectionError, OSError) as error:
+    except (DatasetError, InspectionError, BackendError, OSError) as error:
         print(f"vispro-gym: {error}", file=sys.stderr)
         return 2
 

@@ -131,6 +131,10 @@ class Store:
         )
         return self._attempt(lambda connection: [StoredKind(*row) for row in connection.execute(question)], [])
 
+    def exists(self) -> bool:
+        """Whether there is a file; asking makes none."""
+        return self._newest() is not None
+
     def size(self) -> int:
         """Bytes that the entries take on disk."""
         return self._attempt(_live_bytes, 0)
