@@ -74,6 +74,23 @@ def test_a_batch_asks_once_per_kind_and_request(samples: list[Sample]) -> None:
     assert all(result.perception_calls == 1 for result in results)
 
 
+def test_slow_perception_gets_the_calls_of_all_programs_together(samples: list[Sample]) -> None:
+    perception = NamePerception()  # does not say that it answers from annotations
+    texts = [program(f"image_patch.find('cup')\nreturn len(image_patch.find('thing {i}'))") for i in range(300)]
+    Engine(VisualQuestionAnswering(), perception).run([Job(text, samples[0]) for text in texts])
+    assert perception.batches == [("detect", 1), ("detect", 300)]
+
+
+def test_texts_reach_perception_in_one_form(samples: list[Sample]) -> None:
+    perception = NamePerception()
+    texts = [
+        program(f"return len(image_patch.find({name!r}))") for name in ("cup", " cup ", "cup\n", "cafe\u0301 cup", "café\tcup")
+    ]
+    results = Engine(VisualQuestionAnswering(), perception).run([Job(text, samples[0]) for text in texts])
+    assert [result.answer for result in results] == [1, 1, 1, 0, 0]
+    assert perception.batches == [("detect", 2)]
+
+
 def test_boxes_reach_programs_with_the_origin_at_the_lower_left(engine: Engine, samples: list[Sample]) -> None:
     (result,) = engine.run(
         [
