@@ -99,7 +99,7 @@ class CachedPerception(Dispatching):
             results = getattr(self.inner, operation)(list(requests.values()))
         except BackendError as error:  # what was paid for is not lost
             self._keep(operation, backend, {key: r for key, r in zip(requests, error.served, strict=False) if r is not None})
-            raise
+            raise BackendError(str(error)) from error
         if len(results) != len(requests):
             raise RuntimeError(
                 f"perception {self.name!r} returned {len(results)} results to {len(requests)} {operation} requests"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vispro_gym.datasets.scene import Box
-from vispro_gym.perception.protocol import Answer, Depth, Detect, Perception, PerceptionError, Relate, Verify
+from vispro_gym.perception.protocol import Answer, BackendError, Depth, Detect, Perception, PerceptionError, Relate, Verify
 from vispro_gym.perception.vocabulary import lemma, relation_key
 
 _SAME = 0.8  # Boxes with a larger IoU are taken for one object.
@@ -29,12 +29,24 @@ IN_DEPTH = {"in front of": -1, "behind": 1}
 
 
 def verify_by_question(perception: Perception, requests: Sequence[Verify]) -> list[bool | PerceptionError]:
-    """Whether the answer to "Is the cup red?" is yes."""
+    """Whether the answer to "Is the cup red?" is yes.
+
+    Raises:
+        BackendError: If the backend cannot serve anything; holds what was served.
+    """
     questions = [
         Answer(request.image, request.box, f"Is the {request.name or 'thing in the picture'} {request.attribute}?")
         for request in requests
     ]
-    return [reply if isinstance(reply, PerceptionError) else is_yes(reply) for reply in perception.answer(questions)]
+    try:
+        replies: Sequence[Any] = perception.answer(questions)
+    except BackendError as error:
+        raise BackendError(str(error), list(map(_verdict, error.served))) from None
+    return list(map(_verdict, replies))
+
+
+def _verdict(reply: Any) -> Any:
+    return is_yes(reply) if isinstance(reply, str) else reply
 
 
 def is_yes(reply: str) -> bool:
@@ -50,7 +62,17 @@ def relate_by_parts(perception: Perception, requests: Sequence[Relate], has_dept
         perception: Detects and answers; tells depths, if `has_depth`.
         requests: The requests.
         has_depth: Whether relations of depth are told by depths rather than by questions.
+
+    Raises:
+        BackendError: If the backend cannot serve anything. Holds nothing: no request is served before the last question of all.
     """
+    try:
+        return _relate(perception, requests, has_depth)
+    except BackendError as error:
+        raise BackendError(str(error)) from None
+
+
+def _relate(perception: Perception, requests: Sequence[Relate], has_depth: bool) -> list[list[Box] | PerceptionError]:
     found = perception.detect(
         [Detect(request.image, (0, 0, *request.image.size), request.name or "object") for request in requests]
     )
@@ -120,7 +142,7 @@ def _hold_by_question(
             questions.append(
                 Answer(request.image, _around(box, request.box), f"Is the {subject} {request.relation} the {other}?")
             )
-    return [reply if isinstance(reply, PerceptionError) else is_yes(reply) for reply in perception.answer(questions)]
+    return list(map(_verdict, perception.answer(questions)))
 
 
 def _around(a: Box, b: Box) -> Box:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from vispro_gym.datasets.sample import ImageRef
 from vispro_gym.datasets.scene import Box
-from vispro_gym.perception.protocol import PerceptionError, RequestT, request_arguments
+from vispro_gym.perception.protocol import BackendError, PerceptionError, RequestT, request_arguments
 
 PixelBox = tuple[int, int, int, int]
 """`(left, top, right, bottom)` in whole pixels inside the picture, origin upper left, at least one pixel wide and high."""
@@ -63,10 +63,18 @@ def request_key(request: Any) -> tuple[Any, ...]:
 def serve_distinct(
     requests: Sequence[RequestT], serve: Callable[[list[RequestT]], Sequence[_Result | PerceptionError]]
 ) -> list[_Result | PerceptionError]:
-    """Serves requests that may repeat: `serve` gets each distinct one once, in the order of first occurrence."""
+    """Serves requests that may repeat: `serve` gets each distinct one once, in the order of first occurrence.
+
+    Raises:
+        BackendError: If `serve` does; what it holds is put in order, too.
+    """
     distinct: dict[tuple[Any, ...], RequestT] = {}
     keys = [request_key(request) for request in requests]
     for key, request in zip(keys, requests, strict=True):
         distinct.setdefault(key, request)
-    results = dict(zip(distinct, serve(list(distinct.values())), strict=True))
+    try:
+        results = dict(zip(distinct, serve(list(distinct.values())), strict=True))
+    except BackendError as error:
+        served = dict(zip(distinct, error.served, strict=False))
+        raise BackendError(str(error), [served.get(key) for key in keys]) from error
     return [results[key] for key in keys]

@@ -1,0 +1,201 @@
+"""Perception by a vision-language model behind an OpenAI-compatible endpoint, such as those of vLLM, SGLang and llama.cpp.
+
+The model answers questions and writes boxes; `verify` and `relate` are made of these (`vispro_gym.perception.derived`). Scores
+and depths it does not give; another backend may (`vispro_gym.perception.composed`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from vispro_gym.datasets.scene import Box
+from vispro_gym.perception.derived import relate_by_parts, verify_by_question
+from vispro_gym.perception.pictures import serve_distinct
+from vispro_gym.perception.protocol import (
+    Answer,
+    BackendError,
+    Depth,
+    Detect,
+    PerceptionError,
+    Relate,
+    RequestT,
+    Similarity,
+    Verify,
+)
+
+if TYPE_CHECKING:  # the libraries that these need may be missing
+    from vispro_gym.perception.openai_replies import Ask
+
+_HOSTED = "https://api.openai.com/v1"
+
+
+class OpenAIPerception:
+    """Asks a vision-language model behind an OpenAI-compatible endpoint.
+
+    A part of a picture is sent as PNG with a prompt, at temperature 0 and with a fixed seed; equal requests of a batch are sent
+    once. The key is read from the environment variable `OPENAI_API_KEY` when a batch begins, and is kept or shown nowhere. A
+    local server needs none.
+
+    Failures that may pass (no connection, no reply in time, HTTP 408, 409, 429 and 5xx) are tried again by the `openai` library,
+    after waiting as long as the server says or twice as long each time. A reply that cannot be read is asked for once more.
+
+    A server may put other weights behind the same name, and this cannot be seen from outside: then `vispro-gym cache clear` makes
+    kept results forgotten. Servers that compute many requests at a time may also differ in the last bit from one to the next.
+
+    Args:
+        model: The endpoint's name of the model, such as "Qwen/Qwen2.5-VL-7B-Instruct".
+        base_url: Address of the endpoint, such as "http://localhost:8000/v1". None for the environment variable
+            `OPENAI_BASE_URL`, or OpenAI's own without it.
+        concurrency: Most requests under way at a time, at least 1.
+        timeout: How long one try may take, in seconds.
+        retries: How often a request is tried again, at least 0.
+        max_tokens: Longest answer, in tokens. Models that think aloud need more.
+        max_tokens_detect: Longest list of boxes, in tokens; one box takes about 30.
+        box_units: The coordinates that the model writes boxes in: "thousandths" of the sides of what it sees (Qwen3-VL, InternVL)
+            or "pixels" of it (Qwen2.5-VL; right as far as the server does not resize it). Boxes far outside are an error.
+
+    Raises:
+        ValueError: If an argument is out of range.
+        BackendError: If the library is missing.
+    """
+
+    name = "openai"
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str | None = None,
+        *,
+        concurrency: int = 16,
+        timeout: float = 60.0,
+        retries: int = 5,
+        max_tokens: int = 64,
+        max_tokens_detect: int = 1024,
+        box_units: Literal["pixels", "thousandths"] = "thousandths",
+    ) -> None:
+        for option, value, least in (
+            ("concurrency", concurrency, 1),
+            ("retries", retries, 0),
+            ("max_tokens", max_tokens, 1),
+            ("max_tokens_detect", max_tokens_detect, 1),
+        ):
+            if value < least:
+                raise ValueError(f"{option}={value!r} is too small. Expected at least {least}.")
+        if timeout <= 0:
+            raise ValueError(f"timeout={timeout!r} is no time. Expected seconds, more than 0.")
+        if box_units not in ("pixels", "thousandths"):
+            raise ValueError(f'box_units={box_units!r} is unknown. Expected "pixels" or "thousandths".')
+        address = (base_url or os.environ.get("OPENAI_BASE_URL") or _HOSTED).rstrip("/")
+        if "@" in address:
+            raise ValueError("base_url holds a password or key, which would be shown and kept. Set OPENAI_API_KEY instead.")
+        if not _is_address(address):
+            raise ValueError(f'base_url={address!r} is no address. Expected one such as "http://localhost:8000/v1".')
+        try:
+            from vispro_gym.perception.openai_endpoint import Endpoint
+        except ImportError as error:
+            raise BackendError(
+                f"The openai backend needs the library openai ({error}). Install it: pip install 'vispro-gym[openai]'"
+            ) from None
+        self._endpoint = Endpoint(model, address, concurrency, timeout, retries)
+        self._max_tokens = max_tokens
+        self._max_tokens_detect = max_tokens_detect
+        self._box_units = box_units
+
+    def identity(self, operation: str) -> str:
+        """Model, address, prompts, and the options that the operation's results depend on."""
+        from vispro_gym.perception.openai_replies import VERSION
+
+        options: dict[str, Any] = {}
+        if operation != "detect":
+            options["max_tokens"] = self._max_tokens
+        if operation in ("detect", "relate"):
+            options |= {"max_tokens_detect": self._max_tokens_detect, "box_units": self._box_units}
+        return json.dumps({"model": self._endpoint.model, "base_url": self._endpoint.base_url, "prompts": VERSION} | options)
+
+    def answer(self, requests: Sequence[Answer]) -> list[str | PerceptionError]:
+        """The model's answers, in a few words, without quotes around them or a full stop.
+
+        Raises:
+            BackendError: If the endpoint does not answer or lets nothing through; it holds what was served before.
+        """
+        from vispro_gym.perception.openai_replies import ask_answer
+
+        return self._serve(requests, ask_answer, self._max_tokens)
+
+    def detect(self, requests: Sequence[Detect]) -> list[list[Box] | PerceptionError]:
+        """The boxes that the model writes, in its order, clipped to the part of the picture that it sees.
+
+        Raises:
+            BackendError: As `answer`.
+        """
+        from vispro_gym.perception.openai_replies import ask_boxes
+
+        return self._serve(requests, lambda request: ask_boxes(request, self._box_units), self._max_tokens_detect)
+
+    def verify(self, requests: Sequence[Verify]) -> list[bool | PerceptionError]:
+        """Whether the model says yes.
+
+        Raises:
+            BackendError: As `answer`.
+        """
+        return verify_by_question(self, requests)
+
+    def relate(self, requests: Sequence[Relate]) -> list[list[Box] | PerceptionError]:
+        """The boxes that the model writes and that stand in the relation, by their places or by what the model says.
+
+        Raises:
+            BackendError: If the endpoint does not answer or lets nothing through. It holds nothing: no request is wholly served
+                before the last question of all.
+        """
+        return relate_by_parts(self, requests, has_depth=False)
+
+    def similarity(self, requests: Sequence[Similarity]) -> list[list[float] | PerceptionError]:
+        """Nothing: such a model gives no scores."""
+        return [self._lacking("similarity") for _ in requests]
+
+    def depth(self, requests: Sequence[Depth]) -> list[float | PerceptionError]:
+        """Nothing: such a model gives no depths."""
+        return [self._lacking("depth") for _ in requests]
+
+    def _lacking(self, operation: str) -> PerceptionError:
+        return PerceptionError(
+            f"The openai backend serves no {operation}. Compose it with one that does, as in "
+            f'"composed(openai(model={self._endpoint.model!r}), {operation}=transformers)".'
+        )
+
+    def _serve(self, requests: Sequence[RequestT], asked: Callable[[RequestT], Ask], max_tokens: int) -> list[Any]:
+        results = serve_distinct(requests, lambda distinct: self._distinct(distinct, asked, max_tokens))
+        failure = next((result for result in results if isinstance(result, BackendError)), None)
+        if failure is not None:
+            served = [None if isinstance(result, BackendError) else result for result in results]
+            raise BackendError(str(failure), served)
+        return results
+
+    def _distinct(self, requests: Sequence[RequestT], asked: Callable[[RequestT], Ask], max_tokens: int) -> list[Any]:
+        asks = [asked(request) for request in requests]
+        # Lone surrogates are texts in Python, but not in JSON.
+        results: list[Any] = [
+            None if _encodes(ask.prompt) else PerceptionError(f"{ask.prompt[:80]!r} is no Unicode text.") for ask in asks
+        ]
+        replies = iter(self._endpoint.ask([ask for ask, result in zip(asks, results, strict=True) if result is None], max_tokens))
+        return [next(replies) if result is None else result for result in results]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and text.split() == [text]
+    except ValueError:  # of `port`, if that is none
+        return False
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
