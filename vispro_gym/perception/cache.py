@@ -29,7 +29,8 @@ FOLDER = "perception"
 class CachedPerception(Dispatching):
     """Keeps the results of another backend.
 
-    Operations for which the backend has no identity, such as those of the oracle, go through unchanged. Errors are not kept.
+    Operations for which the backend has no identity, such as those of the oracle, go through unchanged. Of operations that the
+    backend makes of others (`vispro_gym.perception.derived`) the parts are kept. Errors are not kept.
 
     Args:
         inner: The backend.
@@ -68,6 +69,9 @@ class CachedPerception(Dispatching):
         return identity(self.inner, operation)
 
     def _serve(self, operation: str, requests: Sequence[Any]) -> list[Any]:
+        if derive := getattr(self.inner, "derives", {}).get(operation):
+            made: list[Any] = derive(self, requests)  # through this cache
+            return made
         backend = identity(self.inner, operation)
         if backend is None:
             results: list[Any] = getattr(self.inner, operation)(requests)

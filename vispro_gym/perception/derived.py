@@ -4,17 +4,21 @@
 * `relate` by positions where the relation is one in the picture ("left of", "above"), by depth where it is one of depth
   ("behind") and the backend tells depths, and else by a yes-or-no question on the part that shows both things.
 
-Each is a fixed number of batched calls, whatever the number of requests.
+Each is a fixed number of batched calls, whatever the number of requests. A backend that serves an operation so says it in an
+attribute `derives`; then a cache around it keeps the parts, which other requests share, rather than the whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from vispro_gym.datasets.scene import Box
 from vispro_gym.perception.protocol import Answer, BackendError, Depth, Detect, Perception, PerceptionError, Relate, Verify
 from vispro_gym.perception.vocabulary import lemma, relation_key
+
+Derivation: TypeAlias = Callable[[Perception, Sequence[Any]], list[Any]]
+"""Serves requests of one operation through the other operations of a backend."""
 
 _SAME = 0.8  # Boxes with a larger IoU are taken for one object.
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from vispro_gym.datasets.scene import Box
-from vispro_gym.perception.derived import relate_by_parts, verify_by_question
+from vispro_gym.perception.derived import Derivation, relate_by_parts, verify_by_question
 from vispro_gym.perception.pictures import serve_distinct
 from vispro_gym.perception.protocol import (
     Answer,
@@ -64,6 +65,10 @@ class OpenAIPerception:
     """
 
     name = "openai"
+    derives: ClassVar[dict[str, Derivation]] = {
+        "verify": verify_by_question,
+        "relate": partial(relate_by_parts, has_depth=False),
+    }
 
     def __init__(
         self,
@@ -142,7 +147,7 @@ class OpenAIPerception:
         Raises:
             BackendError: As `answer`.
         """
-        return verify_by_question(self, requests)
+        return self.derives["verify"](self, requests)
 
     def relate(self, requests: Sequence[Relate]) -> list[list[Box] | PerceptionError]:
         """The boxes that the model writes and that stand in the relation, by their places or by what the model says.
@@ -151,7 +156,7 @@ class OpenAIPerception:
             BackendError: If the endpoint does not answer or lets nothing through. It holds nothing: no request is wholly served
                 before the last question of all.
         """
-        return relate_by_parts(self, requests, has_depth=False)
+        return self.derives["relate"](self, requests)
 
     def similarity(self, requests: Sequence[Similarity]) -> list[list[float] | PerceptionError]:
         """Nothing: such a model gives no scores."""
