@@ -61,7 +61,8 @@ and after a step, all deterministic:
 - `ids`: the sample ids to keep, or the path of a file of them, a JSON list or one id per line.
 - `scorer`: how answers are compared: {scorers}.
 - `threshold`: {threshold}.
-- `perception`: what programs see through: "oracle" answers from the annotations; or a backend of your own.
+- `perception`: what programs see through: "oracle" answers from the annotations; other backends, by text or as an object, are
+  in the page on perception.
 - `image_size`: side S of the square image in the observation, in pixels, from 1 to 4096.
 - `max_attempts`: programs that may be tried in one episode.
 - `isolation`: "require" refuses to run programs where the kernel does not confine the process that runs them, "best-effort" runs

@@ -13,6 +13,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -76,6 +77,7 @@ class Store:
         self._connection: sqlite3.Connection | None = None
         self._file: Path | None = None
         self._process = os.getpid()
+        self._finalizer: weakref.finalize[..., Store] | None = None
         self._touched: set[bytes] = set()
         self._backends: dict[str, int] = {}
 
@@ -159,10 +161,6 @@ class Store:
         with self._lock:
             self._close()
 
-    def __del__(self) -> None:
-        if self._connection is not None and self._process == os.getpid():
-            self._connection.close()
-
     def _attempt(self, ask: Callable[[sqlite3.Connection], _Result], otherwise: _Result) -> _Result:
         """Asks the file; if it is damaged, a new one; if that is impossible, says so once and returns `otherwise`."""
         if self._process != os.getpid():
@@ -192,7 +190,7 @@ class Store:
         """After a fork: the connection is the parent's, and a lock that was held would never be released."""
         if self._connection is not None:
             _inherited.append(self._connection)
-        self._connection = None
+        self._connection = self._finalizer = None
         self._lock = threading.Lock()
         self._process = os.getpid()
 
@@ -202,14 +200,15 @@ class Store:
             self._file = self._newest() or self._numbered(1)
             self._backends.clear()
             self._connection = sqlite3.connect(self._file, timeout=_SECONDS, isolation_level=None, check_same_thread=False)
+            self._finalizer = weakref.finalize(self, _close_own, self._connection, os.getpid())
             for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "journal_size_limit=16777216"):
                 self._connection.execute(f"PRAGMA {pragma}")
             self._connection.executescript(_SCHEMA)
         return self._connection
 
     def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        if self._finalizer is not None:
+            self._finalizer()
         self._connection = None
 
     def _give_up_file(self) -> None:
@@ -252,6 +251,11 @@ class Store:
 
 _inherited: list[sqlite3.Connection] = []
 """Connections of a parent process, which must be neither used nor closed after a fork."""
+
+
+def _close_own(connection: sqlite3.Connection, process: int) -> None:
+    if process == os.getpid():
+        connection.close()
 
 
 def _digest(key: bytes, value: str) -> bytes:
