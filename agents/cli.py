@@ -115,6 +115,8 @@ def _evaluate(args: EvaluateArgs) -> None:
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     Console().print(_table(evaluation))
+    for message, count in evaluation.perception_errors.items():
+        Console(stderr=True).print(f"perception_error, {count} times: {message}", markup=False, highlight=False, soft_wrap=True)
     if args.json:
         print(json.dumps(asdict(evaluation)))
 

@@ -20,6 +20,8 @@ from vispro_gym.engine import Job, Outcome
 from vispro_gym.envs.visual_program import VisualProgramEnv
 from vispro_gym.registration import ENVIRONMENTS
 
+_MOST_ERRORS = 5
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -34,6 +36,7 @@ class Evaluation:
         outcomes: Number of episodes by outcome, the most frequent first.
         metric: The dataset's official metric on the same answers, in its own unit.
         by_type: Mean reward by structural type of the question, for datasets that tell it.
+        perception_errors: Number of episodes by what perception said when it could not serve a call, the most frequent first.
     """
 
     env: str
@@ -44,6 +47,7 @@ class Evaluation:
     outcomes: dict[str, int]
     metric: dict[str, float]
     by_type: dict[str, float]
+    perception_errors: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,10 @@ def open_env(
         env = gym.make(env_id, split=split, data_dir=data_dir, images=images, **options).unwrapped
     except DatasetError:
         raise
-    except (gym.error.Error, ModuleNotFoundError, TypeError, ValueError) as error:
+    except (gym.error.Error, ModuleNotFoundError) as error:
         raise UsageError(f"The environment {env_id!r} cannot be made: {error} `vispro-gym list` shows what there is.") from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"The environment {env_id!r} cannot be made: {error}") from error
     if not isinstance(env, VisualProgramEnv):
         raise UsageError(
             f"{env_id!r} is {type(env).__name__}, expected a VisualProgramEnv. `vispro-gym list` shows what there is."
@@ -168,12 +174,15 @@ def evaluate(
     positions = choose_positions(len(env.dataset), episodes, seed)
     rewards: list[float] = []
     outcomes: Counter[str] = Counter()
+    errors: Counter[str] = Counter()
     answers: dict[str, object] = {}
     types: defaultdict[str, list[float]] = defaultdict(list)
     for batch in play(policy, env, positions):
         for episode in batch:
             rewards.append(episode.outcome.reward)
             outcomes[episode.outcome.outcome] += 1
+            if episode.outcome.outcome == "perception_error" and episode.outcome.error:
+                errors[episode.outcome.error["message"]] += 1
             answers[episode.sample.sample_id] = episode.outcome.answer
             if "structural" in episode.sample.fields:
                 types[str(episode.sample.fields["structural"])].append(episode.outcome.reward)
@@ -191,6 +200,7 @@ def evaluate(
         outcomes=dict(outcomes.most_common()),
         metric=env.task.metric(answers, asked),
         by_type={name: mean(values) for name, values in sorted(types.items())},
+        perception_errors=dict(errors.most_common(_MOST_ERRORS)),
     )
 
 

@@ -11,7 +11,7 @@ depths), with random weights: what they see is nonsense, what it costs is not.
 
 * one at a time: one program after another, each call a forward pass of its own, and nothing remembered, as peers do it.
 * batched: `Engine.run` on all programs.
-* cached: the same by another backend object that finds the results of the batched run on disk.
+* cached: the same by a new cache that finds the results of an earlier run on disk.
 
 Also measured: different questions, one program each, where hardly anything repeats, so that what is left is batching itself. All
 ways run the same programs in one process, on all cores, and what becomes of the programs is compared: it must be the same. Times

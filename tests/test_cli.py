@@ -138,7 +138,7 @@ def test_the_command_is_installed() -> None:
 def test_cache(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "cache"
     assert main(["cache", "stats", "--folder", str(folder)]) == 0
-    assert f"0 results, 0.0 MiB in {folder}." in capsys.readouterr().out and not folder.exists()
+    assert f"There is no cache in {folder}." in capsys.readouterr().out and not folder.exists()
     store = Store(folder, 1 << 20)
     store.put("answer", "model [one]", [(b"a", "red"), (b"b", "blue")])
     store.put("depth", "model two", [(b"c", 1.0)])

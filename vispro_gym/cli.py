@@ -187,12 +187,14 @@ class Cache:
         store = Store(self.folder or default_folder(), 0)
         kinds, size = (store.kinds(), store.size()) if store.exists() else ([], 0)
         results = sum(kind.results for kind in kinds)
-        if self.action == "clear" and kinds:
-            store.clear()
+        if self.action == "clear" and store.exists() and not store.clear():
+            raise InspectionError(f"The cache in {store.folder} could not be emptied. Is another process using it? Try again.")
         if self.json:
             print(
                 json.dumps({"folder": str(store.folder), "results": results, "bytes": size, "kinds": [asdict(k) for k in kinds]})
             )
+        elif not store.exists():
+            print(f"There is no cache in {store.folder}.")
         elif self.action == "clear":
             print(f"Dropped {results:,} results from {store.folder}.")
         else:

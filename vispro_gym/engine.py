@@ -19,6 +19,7 @@ from vispro_gym.datasets.scene import Box
 from vispro_gym.interpreter.shared import shared_interpreter
 from vispro_gym.interpreter.types import Call, CallFailure, Execution, PatchAnswer, PatchBox, Program, ProgramRunner, Reply
 from vispro_gym.perception.protocol import (
+    EXPECTED,
     Answer,
     Depth,
     Detect,
@@ -187,9 +188,17 @@ class Engine:
             group.setdefault(request, len(group))
         results = {operation: self._serve(operation, list(group)) for operation, group in groups.items()}
         return [
-            _reply(call.operation, results[call.operation][groups[call.operation][request]], image)
+            self._reply(call.operation, results[call.operation][groups[call.operation][request]], image)
             for (call, image), request in zip(calls, requests, strict=True)
         ]
+
+    def _reply(self, operation: str, result: Any, image: ImageRef) -> Reply:
+        try:
+            return _reply(operation, result, image)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise TypeError(
+                f"perception {self.perception.name!r} answered {operation!r} with {result!r:.90}. Expected {EXPECTED[operation]}."
+            ) from error
 
     def _serve(self, operation: str, requests: list[Any]) -> list[Any]:
         results: list[Any] = getattr(self.perception, operation)(requests)

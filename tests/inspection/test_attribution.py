@@ -129,11 +129,14 @@ def test_reading_programs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.jsonl", '{"sample": "1"}\n', "KeyError: 'sample_id'. Expected JSON Lines with 'sample_id' and 'program'"),
-        ("a.jsonl", '{"sample_id": "1", "program": 3}\n', "TypeError: 3 is no text"),
-        ("a.jsonl", "no json\n", "JSONDecodeError"),
-        ("a.jsonl", "[1]\n", "AttributeError"),
-        ("a.json", "[]", "AttributeError"),
+        ("a.jsonl", '\n{"sample": "1"}\n', "line 2, has no text 'sample_id' or no text 'program'"),
+        ("a.jsonl", '{"sample_id": "1", "program": 3}\n', "line 1, has no text"),
+        ("a.jsonl", '{"sample_id": "1", "program": null}\n', "line 1, has no text"),
+        ("a.jsonl", '{"sample_id": "1", "program": "x"}\nno json\n', "line 2, is no JSON"),
+        ("a.jsonl", "[1]\n", "line 1, has no text"),
+        ("a.json", "[]", "Expected one object of program texts by sample id"),
+        ("a.json", '{"1": 2}', "Expected one object of program texts by sample id"),
+        ("a.json", '{"1": ', "is no JSON"),
         ("a.jsonl", "", "has no programs for the split 'val'"),
         ("a.jsonl", '{"sample_id": "1", "program": "x", "split": "train"}\n', "has no programs for the split 'val'"),
     ],
@@ -176,3 +179,11 @@ def test_errors_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert message in capsys.readouterr().err
     assert main(command) == 2
     assert "has no sample 'nowhere'" in capsys.readouterr().err
+
+
+def test_an_unwritable_file_is_told_before_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "programs.json"
+    path.write_text(json.dumps({"nowhere": YES}))
+    command = ["attribute", "VisProg-CLEVR-v0", "--programs", str(path), "--perception", "oracle", "--out", str(tmp_path)]
+    assert main(command) == 2
+    assert str(tmp_path) in capsys.readouterr().err

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from tests.perception.seeing import MeanPerception, ask, picture
+from vispro_gym.perception.cache import CachedPerception
 from vispro_gym.perception.composed import ComposedPerception
 from vispro_gym.perception.oracle import OraclePerception
-from vispro_gym.perception.protocol import Answer, Depth, Detect, PerceptionError, Relate, Verify
+from vispro_gym.perception.protocol import Answer, BackendError, Depth, Detect, PerceptionError, Relate, Verify
 
 IMAGE = picture(1)
 WHOLE = (0, 0, *IMAGE.size)
@@ -58,7 +59,7 @@ def test_attributes_are_verified_by_questions() -> None:
     composed = ComposedPerception(answer=answers)
     requests = [Verify(IMAGE, WHOLE, "cup", "red"), Verify(IMAGE, WHOLE, "cup", "blue"), Verify(IMAGE, WHOLE, "", "old")]
     assert composed.verify(requests) == [True, False, False]
-    assert composed.identity("verify") == "verify of ['mean 1 answer']"
+    assert str(composed.identity("verify")).endswith(" verify of ['mean 1 answer']")
 
 
 LEFT, MIDDLE, RIGHT = (0.0, 4.0, 4.0, 8.0), (8.0, 4.0, 12.0, 8.0), (16.0, 0.0, 20.0, 4.0)
@@ -109,3 +110,24 @@ def test_what_is_no_backend_and_no_operation() -> None:
         ComposedPerception()
     with pytest.raises(TypeError, match="was given 'pixels' for 'detect'. Expected a backend"):
         ComposedPerception(detect="pixels")  # type: ignore[arg-type]
+
+
+def test_a_cache_around_it_keeps_the_parts(tmp_path: Any) -> None:
+    answers = Scripted({"Is the cup red?": "yes"})
+    cached = CachedPerception(ComposedPerception(answer=answers), folder=tmp_path)
+    assert cached.verify([Verify(IMAGE, WHOLE, "cup", "red")]) == [True]
+    assert cached.answer([Answer(IMAGE, WHOLE, "Is the cup red?")]) == ["yes"] and answers.heard == ["Is the cup red?"]
+
+
+def test_a_failure_of_a_part_holds_what_was_served() -> None:
+    class Failing(Scripted):
+        def _serve(self, operation: str, requests: Any) -> list[Any]:
+            raise BackendError("down", ["no", None])
+
+    composed = ComposedPerception(answer=Failing({}), detect=Scripted({"cup": [LEFT]}))
+    with pytest.raises(BackendError, match="down") as caught:
+        composed.verify([Verify(IMAGE, WHOLE, "cup", "red"), Verify(IMAGE, WHOLE, "cup", "blue")])
+    assert caught.value.served == [False, None]
+    with pytest.raises(BackendError, match="down") as caught:
+        composed.relate([Relate(IMAGE, RIGHT, "on", "cup", "subject")])
+    assert caught.value.served == []

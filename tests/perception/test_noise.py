@@ -16,7 +16,7 @@ from tests.perception.seeing import MeanPerception, ask, batches, picture
 from vispro_gym.datasets import open_dataset
 from vispro_gym.perception.noise import NoisePerception
 from vispro_gym.perception.oracle import OraclePerception
-from vispro_gym.perception.protocol import Answer, Depth, Detect, Relate, Similarity, Verify
+from vispro_gym.perception.protocol import Answer, BackendError, Depth, Detect, Relate, Similarity, Verify
 from vispro_gym.perception.vocabulary import attribute_categories
 
 RATES: dict[str, Any] = {"miss": 0.3, "spurious": 0.4, "jitter": 0.2, "confuse": 0.5}
@@ -151,3 +151,21 @@ def test_over_annotations_no_picture_is_read(tmp_path: Any) -> None:
     assert set(boxes) < set(everything)
     assert "content_hash" not in vars(image)
     assert noisy.needs_scenes and noisy.identity("detect") is None
+
+
+def test_what_was_served_before_a_failure_is_spoiled_alike() -> None:
+    class Failing(Fixed):
+        def _serve(self, operation: str, requests: Any) -> list[Any]:
+            raise BackendError("down", ["yes", None])
+
+    requests = [Answer(IMAGE, WHOLE, f"question {i}") for i in range(3)]
+    with pytest.raises(BackendError, match="down") as caught:
+        NoisePerception(Failing("yes"), confuse=1.0).answer(requests)
+    assert caught.value.served == ["no", None, None]
+
+
+def test_over_models_equal_pictures_get_equal_noise_whatever_their_names() -> None:
+    one, other = picture(0, (400, 300), "one"), picture(0, (400, 300), "other")
+    noisy = NoisePerception(Fixed([(10.0, 10.0, 60.0, 60.0)]), jitter=0.3, miss=0.3)
+    for i in range(20):
+        assert noisy.detect([Detect(one, WHOLE, f"{i}")]) == noisy.detect([Detect(other, WHOLE, f"{i}")])

@@ -409,3 +409,39 @@ def test_identity_is_what_results_depend_on(make) -> None:
     for option in ({"box_units": "pixels"}, {"max_tokens_detect": 9}):
         assert [of(o) == of(o, **option) for o in ("answer", "verify", "detect", "relate")] == [True, True, False, False]
     assert [of(o) == of(o, max_tokens=9) for o in ("answer", "verify", "detect", "relate")] == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"choices": [null]}',
+        '{"choices": [{"finish_reason": "stop"}]}',
+        '{"choices": "abc"}',
+        '{"choices": {"a": 1}}',
+        '{"choices": [{"finish_reason": "stop", "message": "hello"}]}',
+        '{"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": 3}}]}',
+        '{"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": [{"type": "text"}]}}]}',
+        "[]",
+        "3",
+    ],
+)
+def test_completions_of_no_known_shape_are_told_and_lose_nothing(server, make, raw: str) -> None:
+    server.tell({"has": "odd", "raw": raw, "times": 9})
+    error = refused_by(
+        "sent no chat completion", lambda: make(concurrency=1).answer([ask("What colour?", RED), ask("What is odd?")])
+    )
+    assert error.served == ["Red", None]
+
+
+def test_a_set_up_that_serves_nothing_at_all_is_no_matter_of_requests(server, make) -> None:
+    rule = {"has": "odd", "text": "Let me think about", "finish": "length", "times": 99}
+    server.tell(rule)
+    perception = make()
+    few = perception.answer([ask(f"odd {i}") for i in range(7)])
+    assert all(isinstance(result, PerceptionError) for result in few)
+    refused_by(
+        "None of 8 different requests could be served.*cut off", lambda: perception.answer([ask(f"odd {i}") for i in range(8)])
+    )
+    assert perception.answer([ask("What colour?", RED)]) == ["Red"]
+    later = perception.answer([ask(f"odd {i}") for i in range(8)])  # something was served before: these are bad requests
+    assert all(isinstance(result, PerceptionError) for result in later)

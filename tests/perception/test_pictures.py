@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.perception.seeing import picture
 from vispro_gym.datasets.sample import ImageRef
 from vispro_gym.perception.pictures import Pictures, pixel_box, request_key, serve_distinct
-from vispro_gym.perception.protocol import Depth, Detect
+from vispro_gym.perception.protocol import BackendError, Depth, Detect
 
 _sides = st.floats(-1e6, 1e6)
 
@@ -63,3 +64,24 @@ def test_equal_requests_are_served_once_and_in_order() -> None:
 
     assert serve_distinct(requests, serve) == [0.0, 1.0, 0.0, 2.0] and served == [3]
     assert request_key(requests[0]) == request_key(requests[2]) != request_key(Detect(image, (0, 0, 9, 9), ""))
+
+
+def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vispro_gym.perception.pictures._MOST_PIXELS", 1_000)
+    pictures = Pictures()
+    for i in range(20):
+        part = pictures.part(picture(i), (0, 0, 10, 10))
+        assert np.array_equal(np.asarray(part), picture(i).pixels()[:10, :10])
+        assert sum(w.shape[0] * w.shape[1] for w in pictures._pixels.values()) + 100 * len(pictures._parts) <= 1_000
+    assert pictures.pixels(picture(3)).shape == (16, 24, 3)
+
+
+def test_what_was_served_before_a_failure_is_put_in_order() -> None:
+    requests = [Depth(picture(i % 2), (0, 0, 9, 9)) for i in range(4)]
+
+    def serve(distinct: list[Depth]) -> list[float]:
+        raise BackendError("down", [1.0])
+
+    with pytest.raises(BackendError, match="down") as caught:
+        serve_distinct(requests, serve)
+    assert caught.value.served == [1.0, None, 1.0, None]

@@ -20,9 +20,8 @@ from vispro_gym.engine import Engine, Job, Outcome
 from vispro_gym.envs.spaces import UnicodeText
 from vispro_gym.interpreter.shared import shared_interpreter
 from vispro_gym.interpreter.types import Isolation
-from vispro_gym.perception import BACKENDS, Perception, make_perception
-from vispro_gym.perception.protocol import needs_scenes
-from vispro_gym.programs.api import OPERATIONS
+from vispro_gym.perception import Perception, make_perception
+from vispro_gym.perception.protocol import checked_backend, needs_scenes
 from vispro_gym.rendering.picture import draw_pictures
 from vispro_gym.rendering.text import describe_episode, describe_failure
 from vispro_gym.tasks import TASKS, Task
@@ -115,9 +114,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
             raise TypeError(f"timings={timings!r} is no option. Expected True or False.")
         if isinstance(task, str) and task not in TASKS:
             raise ValueError(f"task={task!r} is unknown. Expected one of: {', '.join(TASKS)}.")
-        backend: Perception = (
-            make_perception(perception) if isinstance(perception, str) else _live("perception", perception, BACKENDS, OPERATIONS)
-        )
+        backend: Perception = make_perception(perception) if isinstance(perception, str) else checked_backend(perception)
         if isinstance(dataset, str):
             options = {} if pool_size is None else {"pool_size": pool_size}
             self.dataset = open_dataset(dataset, data_dir, split, images, form, filter, subset, ids, **options)

@@ -18,7 +18,8 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -29,7 +30,6 @@ from rich.progress import Progress
 from rich.table import Table
 
 from vispro_gym.datasets.base import Dataset
-from vispro_gym.datasets.sample import Sample
 from vispro_gym.datasets.scene import Box
 from vispro_gym.engine import Engine, Job, Outcome, Step
 from vispro_gym.inspection.opening import InspectionError, find_row, open_env
@@ -99,16 +99,16 @@ def attribute(
     dataset: Dataset,
     reference: Engine,
     other: Engine,
-    on_progress: Callable[[int], None] | None = None,
+    on_batch: Callable[[Sequence[Attribution]], None] | None = None,
 ) -> list[Attribution]:
-    """Runs programs under two perceptions.
+    """Runs programs under two perceptions. Of datasets with options, samples have them in the order of `dataset[position]`.
 
     Args:
         written: The programs.
         dataset: Has their samples.
         reference: Runs them under the perception that is taken to be right.
         other: Runs them under the perception in question.
-        on_progress: Called with the number of programs that are done.
+        on_batch: Called with what was found of some programs, as soon as it is.
 
     Raises:
         DatasetError: If a sample is not there or damaged.
@@ -119,18 +119,19 @@ def attribute(
         some = written[start : start + _BATCH]
         samples = [dataset.sample(dataset.position(item.sample_id)) for item in some]
         jobs = [Job(item.program, sample) for item, sample in zip(some, samples, strict=True)]
-        for sample, *outcomes in zip(samples, reference.run(jobs), other.run(jobs), strict=True):
-            found.append(_attribution(sample, jobs[len(found) - start].text, *outcomes))
-        if on_progress:
-            on_progress(len(found))
+        outcomes = zip(reference.run(jobs), other.run(jobs), strict=True)
+        batch = [_attribution(job, *pair) for job, pair in zip(jobs, outcomes, strict=True)]
+        if on_batch:
+            on_batch(batch)
+        found += batch
     return found
 
 
-def _attribution(sample: Sample, text: str, reference: Outcome, other: Outcome) -> Attribution:
+def _attribution(job: Job, reference: Outcome, other: Outcome) -> Attribution:
     return Attribution(
-        sample.sample_id,
-        sample.query,
-        reference.program or text,
+        job.sample.sample_id,
+        job.sample.query,
+        reference.program or job.text,
         judge(reference, other),
         (reference.outcome, reference.answer),
         (other.outcome, other.answer),
@@ -196,38 +197,47 @@ def read_programs(path: Path, split: str) -> list[Written]:
         InspectionError: If the file holds something else, or nothing for that split.
         OSError: If it cannot be read.
     """
-    try:
-        written = list(_read(path, split))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InspectionError(
-            f"{path} cannot be read: {type(error).__name__}: {error}. Expected JSON Lines with 'sample_id' and 'program' in each "
-            "row, or, in a file that ends in .json, one object of program texts by sample id."
-        ) from error
+    text = path.read_text(encoding="utf-8")
+    written = _from_object(path, text) if path.suffix == ".json" else _from_lines(path, text, split)
     if not written:
         raise InspectionError(f"{path} has no programs for the split {split!r}. Name another --split or file.")
     return written
 
 
-def _read(path: Path, split: str) -> Iterator[Written]:
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".json":
-        for sample_id, program in json.loads(text).items():
-            yield Written(sample_id, _text(program))
-        return
-    lines = text.split("\n")
+def _from_object(path: Path, text: str) -> list[Written]:
+    try:
+        programs = json.loads(text)
+    except ValueError as error:
+        raise InspectionError(f"{path} is no JSON: {error}.") from error
+    if not isinstance(programs, dict) or not all(isinstance(program, str) for program in programs.values()):
+        raise InspectionError(
+            f"{path} holds something else than programs. Expected one object of program texts by sample id; JSON Lines go into "
+            "a file that does not end in .json."
+        )
+    return [Written(sample_id, program) for sample_id, program in programs.items()]
+
+
+def _from_lines(path: Path, text: str, split: str) -> list[Written]:
+    *lines, rest = text.split("\n")
+    with suppress(ValueError):  # a run that was stopped may leave an unfinished last line
+        json.loads(rest)
+        lines.append(rest)
+    written = []
     for number, line in enumerate(lines, start=1):
-        if not line.strip() or (number == len(lines) and not line.endswith("}")):
-            continue  # a run that was stopped may leave an unfinished last line
-        row = json.loads(line)
-        if row.get("split", split) == split:
-            program = row.get("program")
-            yield Written(row["sample_id"], _text(row["reply"] if program is None else program))
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r:.80} is no text")
-    return value
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise InspectionError(f"{path}, line {number}, is no JSON: {error}. Expected one object per line.") from error
+        match row:
+            case {"split": str(other)} if other != split:
+                continue
+            case {"sample_id": str(sample_id), "program": str(program)} | {"sample_id": str(sample_id), "reply": str(program)}:
+                written.append(Written(sample_id, program))
+            case _:
+                raise InspectionError(f"{path}, line {number}, has no text 'sample_id' or no text 'program': {line:.80}")
+    return written
 
 
 @dataclass(frozen=True)
@@ -260,12 +270,6 @@ def summarise(found: Sequence[Attribution]) -> Summary:
 
 def _sides(found: Sequence[Attribution]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
     return [item.reference for item in found], [item.other for item in found]
-
-
-def write_attributions(path: Path, found: Sequence[Attribution]) -> None:
-    """Writes one line of JSON per program."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(asdict(item)) + "\n" for item in found), encoding="utf-8")
 
 
 def attribute_env(
@@ -306,11 +310,20 @@ def attribute_env(
     except ValueError as error:
         raise InspectionError(str(error)) from error
     written = read_programs(programs, split)[:limit]
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    with ExitStack() as stack:
+        if out is not None:  # opened first: hours of work must not end in a file that cannot be written
+            out.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(out.open("w", encoding="utf-8"))
+        progress = stack.enter_context(Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()))
         task = progress.add_task("programs", total=len(written))
-        found = attribute(written, env.dataset, env.engine, other, lambda done: progress.update(task, completed=done))
-    if out is not None:
-        write_attributions(out, found)
+
+        def note(batch: Sequence[Attribution]) -> None:
+            if out is not None:
+                file.writelines(json.dumps(asdict(item)) + "\n" for item in batch)
+                file.flush()
+            progress.advance(task, len(batch))
+
+        found = attribute(written, env.dataset, env.engine, other, note)
     asked = {"env": env_id, "split": split, "reference": reference, "perception": perception}
     if as_json:
         print(json.dumps(asked | asdict(summarise(found))))

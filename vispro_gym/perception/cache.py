@@ -10,16 +10,28 @@ Results are kept in memory up to a number, and on disk up to a size. What is not
 from __future__ import annotations
 
 import json
+import math
+import threading
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vispro_gym.datasets.cache import cache_dir
 from vispro_gym.perception.dispatch import Dispatching
 from vispro_gym.perception.pictures import request_key
-from vispro_gym.perception.protocol import BackendError, Perception, PerceptionError, identity, needs_scenes
+from vispro_gym.perception.protocol import (
+    EXPECTED,
+    BackendError,
+    Perception,
+    PerceptionError,
+    checked_backend,
+    identity,
+    needs_scenes,
+)
 from vispro_gym.perception.store import Store
 
 FOLDER = "perception"
@@ -42,19 +54,21 @@ class CachedPerception(Dispatching):
         counts: Number of distinct requests by where their results came from: "memory", "disk" or "backend".
 
     Raises:
-        ValueError: If a size is negative.
+        ValueError: If a size is none.
+        TypeError: If the inner backend is none.
     """
 
     def __init__(
         self, inner: Perception, *, memory: int = 100_000, folder: str | Path | None = None, disk_mb: float = 1_024.0
     ) -> None:
         for name, size in {"memory": memory, "disk_mb": disk_mb}.items():
-            if size < 0:
+            if isinstance(size, bool) or not isinstance(size, int | float) or not size >= 0:
                 raise ValueError(f"{name}={size!r} is no size. Expected a number of at least 0.")
-        self.inner = inner
+        self.inner: Perception = checked_backend(inner)
         self.name = inner.name
         self.counts: Counter[str] = Counter()
         self._memory: OrderedDict[bytes, Any] = OrderedDict()
+        self._lock = threading.Lock()
         self._most = memory
         where = Path(folder).expanduser() if folder is not None else default_folder()
         self._store = Store(where, int(disk_mb * 2**20)) if disk_mb else None
@@ -84,10 +98,11 @@ class CachedPerception(Dispatching):
 
     def _recall(self, keys: Sequence[bytes]) -> dict[bytes, Any]:
         known: dict[bytes, Any] = {}
-        for key in keys:
-            if key in self._memory:
-                self._memory.move_to_end(key)
-                known[key] = self._memory[key]
+        with self._lock:
+            for key in keys:
+                if key in self._memory:
+                    self._memory.move_to_end(key)
+                    known[key] = self._memory[key]
         self.counts["memory"] += len(known)
         if self._store is not None and len(known) < len(keys):
             stored = self._store.get([key for key in keys if key not in known])
@@ -113,17 +128,26 @@ class CachedPerception(Dispatching):
 
     def _keep(self, operation: str, backend: str, results: Mapping[bytes, Any]) -> dict[bytes, Any]:
         """Keeps results; returns all in the form in which they are kept, so that the first time is like every other."""
-        plain = {key: r if isinstance(r, PerceptionError) else _plain(operation, r) for key, r in results.items()}
+        plain = {key: r if isinstance(r, PerceptionError) else self._plain(operation, r) for key, r in results.items()}
         good = {key: result for key, result in plain.items() if not isinstance(result, PerceptionError)}
         self._remember(good)
         if self._store is not None and good:
             self._store.put(operation, backend, good.items())
         return plain
 
+    def _plain(self, operation: str, result: Any) -> Any:
+        try:
+            return _plain(operation, result)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"perception {self.name!r} answered {operation!r} with {result!r:.100}. Expected {EXPECTED[operation]}."
+            ) from error
+
     def _remember(self, results: Mapping[bytes, Any]) -> None:
-        self._memory.update(results)
-        while len(self._memory) > self._most:
-            self._memory.popitem(last=False)
+        with self._lock:
+            self._memory.update(results)
+            while len(self._memory) > self._most:
+                self._memory.popitem(last=False)
 
 
 def default_folder() -> Path:
@@ -140,15 +164,19 @@ def _plain(operation: str, result: Any) -> Any:
     """A result as JSON gives it back."""
     match operation:
         case "detect" | "relate":
-            return [[float(side) for side in box] for box in result]
+            boxes = [tuple(float(side) for side in box) for box in result]
+            if not all(len(box) == 4 and all(map(math.isfinite, box)) for box in boxes):
+                raise ValueError("no boxes")
+            return boxes
         case "similarity":
             return [float(score) for score in result]
         case "depth":
             return float(result)
-        case "verify":
+        case "verify" if isinstance(result, bool | np.bool_):
             return bool(result)
-        case _:
-            return str(result)
+        case "answer" if isinstance(result, str):
+            return result
+    raise TypeError(type(result).__name__)
 
 
 def _fresh(operation: str, result: Any) -> Any:

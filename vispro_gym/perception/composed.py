@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from importlib.metadata import version
 from typing import Any
 
-from vispro_gym.perception.derived import relate_by_parts, verify_by_question
+from vispro_gym.perception.derived import Derivation, relate_by_parts, verify_by_question
 from vispro_gym.perception.dispatch import Dispatching
 from vispro_gym.perception.protocol import Perception, PerceptionError, identity, needs_scenes
 from vispro_gym.programs.api import OPERATIONS
@@ -52,7 +54,16 @@ class ComposedPerception(Dispatching):
         parts = [identity(self._parts[used], used) for used in self._used(operation)]
         if not parts or None in parts:
             return None
-        return parts[0] if operation in self._parts else f"{operation} of {parts}"
+        return parts[0] if operation in self._parts else f"vispro_gym {version('vispro-gym')} {operation} of {parts}"
+
+    @property
+    def derives(self) -> dict[str, Derivation]:
+        """Operations that are made of others, see `vispro_gym.perception.derived`."""
+        made: dict[str, Derivation] = {
+            "verify": verify_by_question,
+            "relate": partial(relate_by_parts, has_depth="depth" in self._parts),
+        }
+        return {name: derivation for name, derivation in made.items() if name not in self._parts and self._used(name)}
 
     def _used(self, operation: str) -> list[str]:
         """The operations that serve one; none if it cannot be served."""
@@ -75,6 +86,4 @@ class ComposedPerception(Dispatching):
                 f"{', '.join(self._parts)}. Add {operation}=..., or a default as its first argument."
             )
             return [error for _ in requests]
-        if operation == "verify":
-            return verify_by_question(self, requests)
-        return relate_by_parts(self, requests, has_depth="depth" in used)
+        return self.derives[operation](self, requests)

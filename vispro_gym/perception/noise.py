@@ -6,6 +6,7 @@ a draw of its own that does not depend on how large the rates are, so a larger r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from hashlib import blake2b
 from random import Random
@@ -14,7 +15,15 @@ from typing import Any
 from vispro_gym.datasets.scene import Box
 from vispro_gym.perception.dispatch import Dispatching
 from vispro_gym.perception.pictures import pixel_box
-from vispro_gym.perception.protocol import Perception, PerceptionError, identity, needs_scenes, request_arguments
+from vispro_gym.perception.protocol import (
+    BackendError,
+    Perception,
+    PerceptionError,
+    checked_backend,
+    identity,
+    needs_scenes,
+    request_arguments,
+)
 from vispro_gym.perception.vocabulary import attribute_categories, attribute_key, categories, lemma
 
 _OPPOSITES = {"yes": "no", "no": "yes", "left": "right", "right": "left"}
@@ -25,16 +34,18 @@ class NoisePerception(Dispatching):
 
     Args:
         inner: The backend.
-        miss: Probability that a thing that was found (`detect`, `relate`) is not reported, 0 to 1. At 1 nothing is found.
+        miss: Probability that a thing that was found (`detect`, `relate`) is not reported, 0 to 1. At 1 nothing is found at all,
+            spurious things neither.
         spurious: Probability that a request reports one thing more, somewhere in its box, 0 to 1.
-        jitter: Standard deviation of each side of a box, as a share of the box's width or height, and of a depth, as a share of
-            the depth; at least 0. Boxes stay inside the picture.
+        jitter: Standard deviation of each side of a box, as a share of the box's width or height, and of the logarithm of a
+            depth; at least 0. Boxes stay inside the picture.
         confuse: Probability that `verify` says the opposite, that `answer` says something else of the same kind (another
             colour, the number next to it, no for yes) and that `similarity` gives the scores to other texts, 0 to 1.
         seed: Seeds everything.
 
     Raises:
-        ValueError: If a rate is outside its range.
+        ValueError: If a rate is outside its range, or the seed is none.
+        TypeError: If the inner backend is none.
     """
 
     name = "noise"
@@ -50,11 +61,13 @@ class NoisePerception(Dispatching):
         seed: int = 0,
     ) -> None:
         for name, rate in {"miss": miss, "spurious": spurious, "confuse": confuse}.items():
-            if not 0.0 <= rate <= 1.0:
+            if not isinstance(rate, int | float) or not 0.0 <= rate <= 1.0:
                 raise ValueError(f"{name}={rate!r} is no probability. Expected a number from 0 to 1.")
-        if not 0.0 <= jitter < float("inf"):
+        if not isinstance(jitter, int | float) or not 0.0 <= jitter < float("inf"):
             raise ValueError(f"jitter={jitter!r} is no standard deviation. Expected a number of at least 0.")
-        self._inner = inner
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise ValueError(f"seed={seed!r} is no seed. Expected a whole number.")
+        self._inner: Perception = checked_backend(inner)
         self._miss, self._spurious, self._jitter, self._confuse, self._seed = miss, spurious, jitter, confuse, seed
 
     @property
@@ -69,19 +82,29 @@ class NoisePerception(Dispatching):
         return None if inner is None else f"noise 1 {rates} {inner}"
 
     def _serve(self, operation: str, requests: Sequence[Any]) -> list[Any]:
-        results = getattr(self._inner, operation)(requests)
+        by_content = identity(self._inner, operation) is not None
+        try:
+            results = getattr(self._inner, operation)(requests)
+        except BackendError as error:
+            served = [*error.served, *[None] * (len(requests) - len(error.served))]
+            raise BackendError(str(error), self._spoil_all(operation, requests, served, by_content)) from error
+        return self._spoil_all(operation, requests, results, by_content)
+
+    def _spoil_all(self, operation: str, requests: Sequence[Any], results: Sequence[Any], by_content: bool) -> list[Any]:
         return [
-            result if isinstance(result, PerceptionError) else self._spoil(operation, request, result)
+            result
+            if result is None or isinstance(result, PerceptionError)
+            else self._spoil(operation, request, result, by_content)
             for request, result in zip(requests, results, strict=True)
         ]
 
-    def _spoil(self, operation: str, request: Any, result: Any) -> Any:
+    def _spoil(self, operation: str, request: Any, result: Any, by_content: bool) -> Any:
         if operation in ("detect", "relate"):
-            return self._boxes(operation, request, result)
-        rng = self._rng(operation, request)
+            return self._boxes(operation, request, result, by_content)
+        rng = self._rng(operation, request, by_content)
         confused = rng.random() < self._confuse
         if operation == "depth":
-            return result * (1.0 + self._jitter * rng.gauss(0.0, 1.0)) if self._jitter else result
+            return result * math.exp(self._jitter * rng.gauss(0.0, 1.0)) if self._jitter else result
         if not confused:
             return result
         if operation == "verify":
@@ -90,15 +113,15 @@ class NoisePerception(Dispatching):
             return _another(result, rng)
         return _displaced(result, rng)
 
-    def _boxes(self, operation: str, request: Any, boxes: Sequence[Box]) -> list[Box]:
-        rng = self._rng(operation, request)
+    def _boxes(self, operation: str, request: Any, boxes: Sequence[Box], by_content: bool) -> list[Box]:
+        rng = self._rng(operation, request, by_content)
         kept: list[Box] = []
         for box in boxes:
             missed = rng.random() < self._miss
             shifts = [rng.gauss(0.0, 1.0) for _ in range(4)]
             if not missed:
                 kept.append(self._jittered(box, shifts, request.image.size))
-        rng = self._rng(f"spurious {operation}", request)
+        rng = self._rng(f"spurious {operation}", request, by_content)
         if rng.random() < self._spurious and self._miss < 1.0:
             kept.append(
                 _somewhere(request.box if operation == "detect" else (0, 0, *request.image.size), request.image.size, rng)
@@ -112,10 +135,11 @@ class NoisePerception(Dispatching):
         a, b, c, d = (value + self._jitter * side * shift for value, side, shift in zip(box, sides, shifts, strict=True))
         return pixel_box((min(a, c), min(b, d), max(a, c), max(b, d)), size)
 
-    def _rng(self, what: str, request: Any) -> Random:
-        # The dataset's name of the picture rather than its content: annotations can be asked where no picture is at hand.
+    def _rng(self, what: str, request: Any, by_content: bool) -> Random:
+        # Annotations can be asked where no picture is at hand: then the dataset's name of the picture stands for its content.
         image = request.image
-        asked = (self._seed, what, image.image_id, image.size, pixel_box(request.box, image.size), request_arguments(request))
+        name = image.content_hash if by_content else image.image_id
+        asked = (self._seed, what, name, image.size, pixel_box(request.box, image.size), request_arguments(request))
         return Random(int.from_bytes(blake2b(repr(asked).encode("utf-8", "backslashreplace"), digest_size=16).digest(), "big"))
 
 

@@ -31,6 +31,7 @@ from vispro_gym.perception.protocol import (
 if TYPE_CHECKING:  # the libraries that these need may be missing
     from vispro_gym.perception.openai_replies import Ask
 
+_SUSPICIOUS = 8  # So many requests that fail, with none served ever, are not taken for bad requests.
 _HOSTED = "https://api.openai.com/v1"
 
 
@@ -82,15 +83,17 @@ class OpenAIPerception:
         max_tokens_detect: int = 1024,
         box_units: Literal["pixels", "thousandths"] = "thousandths",
     ) -> None:
+        if not isinstance(model, str) or not model:
+            raise ValueError(f"model={model!r} is no model. Expected the endpoint's name of it, as text.")
         for option, value, least in (
             ("concurrency", concurrency, 1),
             ("retries", retries, 0),
             ("max_tokens", max_tokens, 1),
             ("max_tokens_detect", max_tokens_detect, 1),
         ):
-            if value < least:
-                raise ValueError(f"{option}={value!r} is too small. Expected at least {least}.")
-        if timeout <= 0:
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"{option}={value!r} makes no sense. Expected a whole number, at least {least}.")
+        if not isinstance(timeout, int | float) or not timeout > 0:
             raise ValueError(f"timeout={timeout!r} is no time. Expected seconds, more than 0.")
         if box_units not in ("pixels", "thousandths"):
             raise ValueError(f'box_units={box_units!r} is unknown. Expected "pixels" or "thousandths".')
@@ -106,6 +109,7 @@ class OpenAIPerception:
                 f"The openai backend needs the library openai ({error}). Install it: pip install 'vispro-gym[openai]'"
             ) from None
         self._endpoint = Endpoint(model, address, concurrency, timeout, retries)
+        self._has_served = False
         self._max_tokens = max_tokens
         self._max_tokens_detect = max_tokens_detect
         self._box_units = box_units
@@ -187,7 +191,15 @@ class OpenAIPerception:
             None if _encodes(ask.prompt) else PerceptionError(f"{ask.prompt[:80]!r} is no Unicode text.") for ask in asks
         ]
         replies = iter(self._endpoint.ask([ask for ask, result in zip(asks, results, strict=True) if result is None], max_tokens))
-        return [next(replies) if result is None else result for result in results]
+        results = [next(replies) if result is None else result for result in results]
+        refused = [result for result in results if isinstance(result, PerceptionError)]
+        self._has_served = self._has_served or len(refused) < len(results)
+        if not self._has_served and len(refused) >= _SUSPICIOUS:
+            raise BackendError(
+                f"None of {len(refused)} different requests could be served, and none before: that is the set-up rather than the "
+                f"requests. The first one: {refused[0]}"
+            )
+        return results
 
 
 def _is_address(text: str) -> bool:

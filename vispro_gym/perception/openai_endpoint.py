@@ -19,7 +19,8 @@ from typing import Any
 
 import openai
 from anyio.from_thread import start_blocking_portal
-from openai.types.chat import ChatCompletion
+from openai.types.chat import ChatCompletion, ChatCompletionMessage
+from openai.types.chat.chat_completion import Choice
 from PIL import Image
 
 from vispro_gym.datasets.sample import ImageRef
@@ -132,12 +133,15 @@ class _Batch:
             temperature=0,
             seed=0,
         )
-        if not isinstance(completion, ChatCompletion) or not completion.choices:
-            raise _NoCompletionError(str(completion))
-        choice = completion.choices[0]
-        if choice.finish_reason == "length":
-            raise MalformedReplyError(f"it was cut off after {self._max_tokens} tokens")
-        return choice.message.content or ""
+        # The library builds its objects of whatever the server sends.
+        match completion:
+            case ChatCompletion(
+                choices=[Choice(message=ChatCompletionMessage(content=str() | None as text), finish_reason=end), *_]
+            ):
+                if end == "length":
+                    raise MalformedReplyError(f"it was cut off after {self._max_tokens} tokens")
+                return text or ""
+        raise _NoCompletionError(str(completion))
 
     def _refused(self, error: Exception) -> str | None:
         """What the server says of a request that it does not take; None if the error is another."""

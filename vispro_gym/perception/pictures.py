@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -27,12 +28,16 @@ def pixel_box(box: Box, size: tuple[int, int]) -> PixelBox:
     return left, top, max(left + 1, min(round(box[2]), width)), max(top + 1, min(round(box[3]), height))
 
 
+_MOST_PIXELS = 100_000_000  # of the pictures and parts that are held: 300 MB
+
+
 class Pictures:
-    """Reads pictures and cuts parts out of them, each once. Made for one batch and then thrown away."""
+    """Reads pictures and cuts parts out of them, each once as far as they can be held. Made for one batch, then thrown away."""
 
     def __init__(self) -> None:
-        self._pixels: dict[str, NDArray[np.uint8]] = {}
-        self._parts: dict[tuple[str, PixelBox], Image.Image] = {}
+        self._pixels: OrderedDict[str, NDArray[np.uint8]] = OrderedDict()
+        self._parts: OrderedDict[tuple[str, PixelBox], Image.Image] = OrderedDict()
+        self._held = 0
 
     def pixels(self, image: ImageRef) -> NDArray[np.uint8]:
         """The whole picture, uint8 of shape `(height, width, 3)`, RGB.
@@ -42,7 +47,9 @@ class Pictures:
         """
         key = image.content_hash
         if key not in self._pixels:
-            self._pixels[key] = image.pixels()
+            pixels = self._pixels[key] = image.pixels()
+            self._hold(pixels.shape[0] * pixels.shape[1])
+            return pixels
         return self._pixels[key]
 
     def part(self, image: ImageRef, box: Box) -> Image.Image:
@@ -50,8 +57,21 @@ class Pictures:
         key = image.content_hash, pixel_box(box, image.size)
         if key not in self._parts:
             left, top, right, bottom = key[1]
-            self._parts[key] = Image.fromarray(self.pixels(image)[top:bottom, left:right])
+            part = self._parts[key] = Image.fromarray(self.pixels(image)[top:bottom, left:right])
+            self._hold(part.width * part.height)
+            return part
         return self._parts[key]
+
+    def _hold(self, pixels: int) -> None:
+        """Makes room for what has come: what came first goes first, since requests come picture by picture."""
+        self._held += pixels
+        while self._held > _MOST_PIXELS and (self._parts or self._pixels):
+            if self._parts:
+                _, part = self._parts.popitem(last=False)
+                self._held -= part.width * part.height
+            else:
+                _, whole = self._pixels.popitem(last=False)
+                self._held -= whole.shape[0] * whole.shape[1]
 
 
 def request_key(request: Any) -> tuple[Any, ...]:

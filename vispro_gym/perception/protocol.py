@@ -22,6 +22,7 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from vispro_gym.datasets.sample import ImageRef
 from vispro_gym.datasets.scene import Box
+from vispro_gym.programs.api import OPERATIONS
 
 Role = Literal["subject", "object"]
 
@@ -107,6 +108,16 @@ class Relate:
 
 Request: TypeAlias = Detect | Verify | Answer | Similarity | Depth | Relate
 
+EXPECTED = {
+    "detect": "a list of boxes (left, top, right, bottom)",
+    "verify": "a bool",
+    "answer": "a text",
+    "similarity": "a list of numbers, one for each text",
+    "depth": "a number",
+    "relate": "a list of boxes (left, top, right, bottom)",
+}
+"""What a backend answers to one request of each operation."""
+
 RequestT = TypeVar("RequestT", Detect, Verify, Answer, Similarity, Depth, Relate)
 
 
@@ -148,6 +159,21 @@ class Identified(Protocol):
 def identity(perception: Perception, operation: str) -> str | None:
     """The backend's identity for an operation, see `Identified`; None if it has none."""
     return perception.identity(operation) if isinstance(perception, Identified) else None
+
+
+def checked_backend(value: Any) -> Any:
+    """The value, if it is a backend.
+
+    Raises:
+        TypeError: If it lacks something of the protocol; says what.
+    """
+    missing = [name for name in OPERATIONS if not callable(getattr(value, name, None))]
+    if isinstance(value, type) or missing or not isinstance(getattr(value, "name", None), str):
+        raise TypeError(
+            f"{value!r:.200} is no perception backend: it lacks {', '.join(missing) or 'a name'}. Expected an object with a text "
+            f"'name' and the methods {', '.join(OPERATIONS)}. ComposedPerception takes objects with some of them."
+        )
+    return value
 
 
 def needs_scenes(perception: Perception) -> bool:

@@ -80,7 +80,8 @@ def _build(node: ast.expr, spec: str, keep: bool) -> Perception:
     if isinstance(node, ast.Call):
         name, arguments, options = node.func, node.args, node.keywords
     if not isinstance(name, ast.Name) or name.id not in BACKENDS:
-        raise ValueError(f"perception={spec!r}: {ast.unparse(name)!r} is unknown. {_expected()}")
+        hint = " Backends stand without quotes." if isinstance(name, ast.Constant) and name.value in BACKENDS else ""
+        raise ValueError(f"perception={spec!r}: {ast.unparse(name)!r} is unknown.{hint} {_expected()}")
     backend = BACKENDS[name.id]
     keep_inner = keep and name.id != "cached"
     values = [
@@ -100,8 +101,10 @@ def _build(node: ast.expr, spec: str, keep: bool) -> Perception:
         raise ValueError(f"perception={spec!r}: {name.id} {error}. Expected {name.id}{_signature(make)}.") from None
     try:
         made: Perception = make(*values, **keywords)
-    except TypeError as error:
+    except (AttributeError, TypeError) as error:
         raise ValueError(f"perception={spec!r}: {error}. Expected {name.id}{_signature(make)}.") from error
+    except ValueError as error:
+        raise ValueError(f"perception={spec!r}: {error}") from error
     if backend.cached and keep:
         from vispro_gym.perception.cache import CachedPerception
 

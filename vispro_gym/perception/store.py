@@ -2,8 +2,10 @@
 
 SQLite's write-ahead log keeps the file whole when a process is killed in the middle of a write. What it cannot mend (a file cut
 short, overwritten or lost in part) is found when it is read: each value carries a digest of itself and its key, and a file that
-SQLite calls malformed is given up for a new one. The files are numbered, and a number is never used twice, so that a process that
-still holds the old file cannot harm the new one. A store that cannot be read or written costs time, never a result.
+SQLite calls malformed is given up for a new one. The files are numbered and made under a lock, and a number is never used again,
+so that a process that still holds an old file cannot harm the new one. Connections are closed before a fork: locks of files
+belong to processes, and a child that inherits a connection would write without any. A store that cannot be read or written
+costs time, never a result.
 """
 
 from __future__ import annotations
@@ -30,23 +32,16 @@ _PREFIX = "results-v1-"
 _SECONDS = 30.0  # How long to wait for another process that writes.
 _IN_ONE_QUESTION = 500
 _LEFT = 0.9  # When the limit is passed, the oldest entries go until about this share of it is left.
-_MOST_TOUCHED = 10_000
+_MOST_TOUCHED = 1_000  # Entries that were read and not yet marked as used.
 
-# The file is there, but not for us now: in use, not to be written, no room. Anything else means that it is damaged.
-_UNAVAILABLE = {
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
-}
+# What SQLite says of a file that is no database, that is broken, or that has other tables than ours. Anything else, such as a
+# disk that is full or a file that is in use, is no fault of the file.
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS backends (id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS results (
-    key BLOB PRIMARY KEY, value TEXT NOT NULL, digest BLOB NOT NULL, operation TEXT NOT NULL, backend INTEGER NOT NULL,
+    key BLOB PRIMARY KEY, value BLOB NOT NULL, digest BLOB NOT NULL, operation TEXT NOT NULL, backend INTEGER NOT NULL,
     used INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS results_used ON results (used);
@@ -67,7 +62,7 @@ class Store:
 
     Args:
         folder: Where the file is; made if it is not there.
-        max_bytes: Size above which the entries that were not used for the longest time are dropped.
+        max_bytes: Size above which the entries that were not read or written for the longest time are dropped.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
@@ -75,11 +70,11 @@ class Store:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._file: Path | None = None
-        self._process = os.getpid()
         self._finalizer: weakref.finalize[..., Store] | None = None
+        self._file = folder
+        self._inode = 0
         self._touched: set[bytes] = set()
-        self._backends: dict[str, int] = {}
+        _stores.add(self)
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Any]:
         """The values of those keys that are there and undamaged."""
@@ -90,12 +85,13 @@ class Store:
                 some = keys[start : start + _IN_ONE_QUESTION]
                 marks = ",".join("?" * len(some))
                 for key, value, digest in connection.execute(
-                    f"SELECT key, value, digest FROM results WHERE key IN ({marks})", some
+                    f"SELECT cast(key AS BLOB), cast(value AS BLOB), digest FROM results WHERE key IN ({marks})", some
                 ):
                     if digest == _digest(key, value):
                         found[key] = json.loads(value)
-            if len(self._touched) < _MOST_TOUCHED:
-                self._touched.update(found)
+            self._touched.update(found)
+            if len(self._touched) > _MOST_TOUCHED:
+                _transact(connection, self._mark_used)
             return found
 
         return self._attempt(read, {})
@@ -108,28 +104,28 @@ class Store:
             backend: The identity of the backend, for `kinds`.
             items: Keys and values.
         """
-        rows = [(key, text := json.dumps(value), _digest(key, text)) for key, value in items]
+        rows = [(key, value := json.dumps(item).encode(), _digest(key, value)) for key, item in items]
 
         def write(connection: sqlite3.Connection) -> None:
+            # Asked each time: another process may have cleared the table.
+            number = _backend(connection, backend.encode(errors="backslashreplace").decode())
             now = int(time.time())
-            with connection:  # one transaction
-                connection.execute("BEGIN IMMEDIATE")
-                number = self._backend(connection, backend)
-                connection.executemany(
-                    "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?)",
-                    [(*row, operation, number, now) for row in rows],
-                )
-                connection.executemany("UPDATE results SET used = ? WHERE key = ?", [(now, key) for key in self._touched])
-            self._touched.clear()
+            connection.executemany(
+                "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?)", [(*row, operation, number, now) for row in rows]
+            )
+            self._mark_used(connection)
+
+        def attempt(connection: sqlite3.Connection) -> None:
+            _transact(connection, write)
             self._drop_oldest(connection)
 
-        self._attempt(write, None)
+        self._attempt(attempt, None)
 
     def kinds(self) -> list[StoredKind]:
         """What is stored, the most frequent kind first."""
         question = (
-            "SELECT operation, identity, count(*) FROM results JOIN backends ON backend = id "
-            "GROUP BY operation, identity ORDER BY count(*) DESC, operation, identity"
+            "SELECT operation, coalesce(identity, 'unknown') AS name, count(*) FROM results LEFT JOIN backends ON backend = id "
+            "GROUP BY operation, name ORDER BY count(*) DESC, operation, name"
         )
         return self._attempt(lambda connection: [StoredKind(*row) for row in connection.execute(question)], [])
 
@@ -141,91 +137,97 @@ class Store:
         """Bytes that the entries take on disk."""
         return self._attempt(_live_bytes, 0)
 
-    def clear(self) -> None:
-        """Drops everything and gives the space back. Processes that run keep what they have in memory."""
+    def clear(self) -> bool:
+        """Drops everything and gives the space back. Processes that run keep what they have in memory.
 
-        def drop(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM results")
-            connection.execute("DELETE FROM backends")
-            self._backends.clear()
+        Returns:
+            Whether it could be done.
+        """
+
+        def drop(connection: sqlite3.Connection) -> bool:
+            self._touched.clear()
+            _transact(connection, lambda c: [c.execute(f"DELETE FROM {table}") for table in ("results", "backends")])
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return True
 
-        self._touched.clear()
-        self._attempt(drop, None)
+        return self._attempt(drop, False)
 
     def close(self) -> None:
         """Closes the file. The next question opens it again."""
-        if self._process != os.getpid():
-            self._forget_parent()
+        if self._touched and self._connection is not None:
+            self._attempt(lambda connection: _transact(connection, self._mark_used), None)
         with self._lock:
             self._close()
 
     def _attempt(self, ask: Callable[[sqlite3.Connection], _Result], otherwise: _Result) -> _Result:
         """Asks the file; if it is damaged, a new one; if that is impossible, says so once and returns `otherwise`."""
-        if self._process != os.getpid():
-            self._forget_parent()
         with self._lock:
             reason = "three files in a row were damaged"
             for _ in range(3):
                 try:
                     return ask(self._open())
-                except (sqlite3.DatabaseError, OSError, ValueError) as error:
-                    code = getattr(error, "sqlite_errorcode", None)
-                    if code == sqlite3.SQLITE_READONLY_DBMOVED:
-                        self._close()  # another process has given the file up
-                    elif isinstance(error, OSError) or (code is not None and code & 0xFF in _UNAVAILABLE):
-                        reason = str(error)
+                except (sqlite3.Error, OSError) as error:
+                    reason = str(error)
+                    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+                    self._close()
+                    if code == sqlite3.SQLITE_CANTOPEN and not self._file.exists():
+                        continue  # another process has just given it up
+                    if code not in _DAMAGED or not self._give_up_file():
                         break
-                    else:
-                        self._give_up_file()
             say_once(
                 f"The perception cache in {self.folder} cannot be used: {reason}. Results are kept in memory only.",
                 topic=f"perception cache {self.folder}",
             )
-            self._close()
             return otherwise
 
-    def _forget_parent(self) -> None:
-        """After a fork: the connection is the parent's, and a lock that was held would never be released."""
-        if self._connection is not None:
-            _inherited.append(self._connection)
-        self._connection = self._finalizer = None
-        self._lock = threading.Lock()
-        self._process = os.getpid()
-
     def _open(self) -> sqlite3.Connection:
+        if self._connection is not None and _inode(self._file) != self._inode:
+            self._close()  # another process has given the file up
         if self._connection is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._file = self._newest() or self._numbered(1)
-            self._backends.clear()
-            self._connection = sqlite3.connect(self._file, timeout=_SECONDS, isolation_level=None, check_same_thread=False)
-            self._finalizer = weakref.finalize(self, _close_own, self._connection, os.getpid())
+            self._file = self._newest() or self._first()
+            address = f"{self._file.absolute().as_uri()}?mode=rw"  # never makes a file
+            connection = sqlite3.connect(address, uri=True, timeout=_SECONDS, isolation_level=None, check_same_thread=False)
+            self._connection = connection
+            self._finalizer = weakref.finalize(self, connection.close)
+            self._inode = _inode(self._file)
+            connection.text_factory = lambda text: text.decode(errors="replace")
             for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "journal_size_limit=16777216"):
-                self._connection.execute(f"PRAGMA {pragma}")
-            self._connection.executescript(_SCHEMA)
+                connection.execute(f"PRAGMA {pragma}")
+            connection.executescript(_SCHEMA)
         return self._connection
 
     def _close(self) -> None:
         if self._finalizer is not None:
             self._finalizer()
-        self._connection = None
+        self._connection = self._finalizer = None
 
-    def _give_up_file(self) -> None:
-        """Leaves a damaged file for a new one, unless another process has done so already."""
+    def _first(self) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._making():
+            file = self._newest() or self._numbered(1)
+            file.touch()
+            return file
+
+    def _give_up_file(self) -> bool:
+        """Leaves a damaged file for a new one, unless another process has done so already; returns whether that worked."""
         damaged = self._file
-        self._close()
-        if damaged is None:
-            return
-        with FileLock(self.folder / "results.lock"):
-            if self._newest() == damaged:
-                self._numbered(_number(damaged) + 1).touch()
-                say_once(
-                    f"The perception cache {damaged} is damaged. It is given up; results are computed again.",
-                    topic=f"damaged {damaged}",
-                )
-            for file in (damaged, *(damaged.with_name(damaged.name + end) for end in ("-wal", "-shm"))):
-                file.unlink(missing_ok=True)
+        try:
+            with self._making():
+                if self._newest() == damaged:
+                    self._numbered(_number(damaged) + 1).touch()
+                    say_once(
+                        f"The perception cache {damaged} is damaged. It is given up; results are computed again.",
+                        topic=f"damaged {damaged}",
+                    )
+                for file in (damaged, *(damaged.with_name(damaged.name + end) for end in ("-wal", "-shm"))):
+                    file.unlink(missing_ok=True)
+        except OSError:
+            return False
+        return True
+
+    def _making(self) -> FileLock:
+        return FileLock(self.folder / "results.lock", timeout=_SECONDS)
 
     def _newest(self) -> Path | None:
         return max(self.folder.glob(f"{_PREFIX}*.sqlite"), key=_number, default=None)
@@ -233,12 +235,10 @@ class Store:
     def _numbered(self, number: int) -> Path:
         return self.folder / f"{_PREFIX}{number}.sqlite"
 
-    def _backend(self, connection: sqlite3.Connection, identity: str) -> int:
-        if identity not in self._backends:
-            connection.execute("INSERT OR IGNORE INTO backends (identity) VALUES (?)", (identity,))
-            row = connection.execute("SELECT id FROM backends WHERE identity = ?", (identity,)).fetchone()
-            self._backends[identity] = row[0]
-        return self._backends[identity]
+    def _mark_used(self, connection: sqlite3.Connection) -> None:
+        now = int(time.time())
+        connection.executemany("UPDATE results SET used = ? WHERE key = ?", [(now, key) for key in self._touched])
+        self._touched.clear()
 
     def _drop_oldest(self, connection: sqlite3.Connection) -> None:
         size = _live_bytes(connection)
@@ -249,17 +249,27 @@ class Store:
         connection.execute("DELETE FROM results WHERE key IN (SELECT key FROM results ORDER BY used LIMIT ?)", (drop,))
 
 
-_inherited: list[sqlite3.Connection] = []
-"""Connections of a parent process, which must be neither used nor closed after a fork."""
+def _transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], object]) -> None:
+    """Does all of something or nothing."""
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        work(connection)
 
 
-def _close_own(connection: sqlite3.Connection, process: int) -> None:
-    if process == os.getpid():
-        connection.close()
+def _backend(connection: sqlite3.Connection, identity: str) -> int:
+    connection.execute("INSERT OR IGNORE INTO backends (identity) VALUES (?)", (identity,))
+    return int(connection.execute("SELECT id FROM backends WHERE identity = ?", (identity,)).fetchone()[0])
 
 
-def _digest(key: bytes, value: str) -> bytes:
-    return blake2b(key + value.encode(), digest_size=8).digest()
+def _inode(file: Path) -> int:
+    try:
+        return file.stat().st_ino
+    except OSError:
+        return -1
+
+
+def _digest(key: bytes, value: bytes) -> bytes:
+    return blake2b(key + value, digest_size=8).digest()
 
 
 def _live_bytes(connection: sqlite3.Connection) -> int:
@@ -272,3 +282,26 @@ def _live_bytes(connection: sqlite3.Connection) -> int:
 def _number(file: Path) -> int:
     digits = file.stem.removeprefix(_PREFIX)
     return int(digits) if digits.isdecimal() else 0
+
+
+_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+_fork = threading.Lock()  # one fork at a time
+_held: list[Store] = []
+
+
+def _before_fork() -> None:
+    _fork.acquire()
+    for store in list(_stores):
+        store._lock.acquire()
+        _held.append(store)
+        store._close()
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop()._lock.release()
+    _fork.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

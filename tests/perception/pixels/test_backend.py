@@ -13,6 +13,7 @@ from vispro_gym.datasets.mini.clevr.scenes import sample_scene, scene_record
 from vispro_gym.datasets.sample import ImageRef
 from vispro_gym.datasets.scene import Scene
 from vispro_gym.perception.derived import iou
+from vispro_gym.perception.pictures import pixel_box
 from vispro_gym.perception.pixels import PixelsPerception
 from vispro_gym.perception.protocol import Answer, Depth, Detect, PerceptionError, Relate, Similarity, Verify
 
@@ -131,3 +132,15 @@ def test_pictures_of_other_sizes_are_refused_in_place(trained: PixelsPerception,
 
 def test_a_picture_that_shows_nothing(trained: PixelsPerception) -> None:
     assert trained.detect([Detect(of_size(*SIZE), (0, 0, *SIZE), "cube")]) == [[]]
+
+
+def test_boxes_that_round_alike_are_one_part(trained: PixelsPerception, pictures: list[tuple[ImageRef, Scene]]) -> None:
+    random = Random(0)
+    for image, _ in pictures:
+        for _turn in range(40):
+            left, top = random.uniform(0, 300), random.uniform(0, 200)
+            box = (left, top, left + random.uniform(5, 150), top + random.uniform(5, 110))
+            rounded = tuple(map(float, pixel_box(box, SIZE)))
+            asked = [Detect(image, box, "object"), Detect(image, rounded, "object")]  # type: ignore[arg-type]
+            first, second = trained.detect(asked)
+            assert first == second

@@ -10,13 +10,10 @@ import pytest
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
     import torch
-    from transformers.utils import logging
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    logging.disable_progress_bar()
     yield
-    logging.enable_progress_bar()
     torch.set_num_threads(before)
 
 

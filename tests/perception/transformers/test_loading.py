@@ -225,3 +225,37 @@ def test_importing_the_backend_imports_no_models() -> None:
     script = "import sys; from vispro_gym.perception.transformers import TransformersPerception; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(("role", "name", "request_"), [("matcher", "clip", "similarity"), ("answerer", "blip2_opt", "answer")])
+def test_a_processor_that_fails_on_every_picture_is_no_fault_of_programs(
+    make: Any, tmp_path: Path, role: str, name: str, request_: str
+) -> None:
+    folder = write(name, tmp_path / name)
+    path = folder / "processor_config.json"
+    config = json.loads(path.read_text())
+    config["image_processor"]["image_mean"] = [0.5, 0.5]
+    path.write_text(json.dumps(config))
+    perception = TransformersPerception(**{**make().options.models, role: str(folder)}, device="cpu")
+    asked = Similarity(IMAGE, WHOLE, ("a",)) if request_ == "similarity" else Answer(IMAGE, WHOLE, "is it red?")
+    with pytest.raises(BackendError, match="cannot prepare even a plain grey picture"):
+        getattr(perception, request_)([asked])
+
+
+def test_models_that_are_not_named_are_those_of_the_preset(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = TransformersPerception(matcher=model("clip"), device="cpu")
+    assert named.similarity([Similarity(IMAGE, WHOLE, ("a",))])[0]
+    for ask in (lambda: named.identity("detect"), lambda: named.answer([Answer(IMAGE, WHOLE, "is it red?")])):
+        with pytest.raises(BackendError, match="neither in the cache nor could it be fetched.*hf download"):
+            ask()
+    with pytest.raises(BackendError, match="neither in the cache nor could it be fetched"):
+        TransformersPerception(device="cpu")
+
+
+def test_a_weights_file_that_was_cut_short(model: Any, tmp_path: Path) -> None:
+    folder = write("clip", tmp_path / "clip")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5_000])
+    perception = TransformersPerception(matcher=str(folder), device="cpu")
+    with pytest.raises(BackendError, match="cannot be loaded: .* Check the files of the folder"):
+        perception.similarity([Similarity(IMAGE, WHOLE, ("a",))])

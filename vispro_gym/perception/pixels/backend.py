@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
+from hashlib import blake2b
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vispro_gym.datasets.sample import ImageRef
 from vispro_gym.datasets.scene import Box, Scene
 from vispro_gym.perception.oracle import OraclePerception
+from vispro_gym.perception.pictures import pixel_box
 from vispro_gym.perception.pixels.kinds import LEARNED
 from vispro_gym.perception.protocol import (
     Answer,
@@ -26,7 +30,9 @@ from vispro_gym.perception.protocol import (
 if TYPE_CHECKING:
     from vispro_gym.perception.pixels.network import Eyes
 
-_VERSION = "1"
+# What results depend on beside the weights: files of `vispro_gym.perception`.
+_CODE: tuple[str, ...] = ("oracle.py", "language.py", "scene_index.py", "vocabulary.py", "vocabulary.toml", "pictures.py")
+_CODE += tuple(f"pixels/{name}.py" for name in ("backend", "kinds", "looking", "network", "parts", "relations", "scenes"))
 _MOST_SCENES = 1024
 
 
@@ -51,8 +57,8 @@ class PixelsPerception:
         self._scenes: dict[str, Scene] = {}
 
     def identity(self, operation: str) -> str:
-        """Version of the code, and a digest of the weights: the same for all operations. Trains the networks if need be."""
-        return f"pixels {_VERSION} {self._eyes()[1]}"
+        """Digests of the code and of the weights: the same for all operations. Trains the networks if need be."""
+        return f"pixels {_code_digest()} {self._eyes()[1]}"
 
     def detect(self, requests: Sequence[Detect]) -> list[list[Box] | PerceptionError]:
         """Boxes of the things that the phrase names, from left to right."""
@@ -95,7 +101,7 @@ class PixelsPerception:
                 results[i] = scene
             else:
                 image = ImageRef(request.image.image_id, (scene.width, scene.height), request.image.pixels, scene=scene)
-                rewritten.append((i, replace(request, image=image)))
+                rewritten.append((i, replace(request, image=image, box=pixel_box(request.box, image.size))))
         for (i, _), result in zip(rewritten, serve([request for _, request in rewritten]), strict=True):
             results[i] = result
         return results
@@ -134,3 +140,9 @@ class PixelsPerception:
             eyes, digest = trained_eyes()
             self._trained = dict(eyes), digest
         return self._trained
+
+
+@cache
+def _code_digest() -> str:
+    root = Path(__file__).parents[1]
+    return blake2b(b"".join((root / name).read_bytes() for name in _CODE), digest_size=8).hexdigest()

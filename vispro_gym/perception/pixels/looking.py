@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ _SURE = 0.35  # least score of a thing
 _SAME = 0.5  # boxes of one group with a larger IoU are one thing
 _MOST = 60
 _CORRECTIONS = 3  # of each box
+_LOOKING = threading.Lock()  # the number of threads is one for the whole process
 _EDGE = 2  # pixels of the picture that a box must reach into
 
 
@@ -51,13 +53,14 @@ def look(eyes: Eyes, pixels: NDArray[np.uint8]) -> tuple[list[Found], dict[str, 
     Returns:
         The things, the surest first, and the facts on the whole picture.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # pictures are small: more threads wait for each other, and may add up in another order
-    try:
-        with torch.inference_mode():
-            return _look(eyes, Image.fromarray(pixels))
-    finally:
-        torch.set_num_threads(threads)
+    with _LOOKING:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # pictures are small: more threads wait for each other, and may add up in another order
+        try:
+            with torch.inference_mode():
+                return _look(eyes, Image.fromarray(pixels))
+        finally:
+            torch.set_num_threads(threads)
 
 
 def _look(eyes: Eyes, image: Image.Image) -> tuple[list[Found], dict[str, str]]:

@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 import torch
 from filelock import FileLock
 
-import vispro_gym
 from vispro_gym.datasets.cache import cache_dir
 from vispro_gym.datasets.errors import logger
 from vispro_gym.perception.pixels import training
@@ -40,14 +39,16 @@ def trained_eyes() -> tuple[Mapping[str, Eyes], str]:
     """
     folder = cache_dir() / "pixels"
     path = folder / f"{_source_digest()}.pt"
+    weights = _read(path)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "pixels.lock"):
-            weights = _read(path)
-            if weights is None:
-                logger.warning("Training the networks of perception 'pixels' into %s (once, some minutes) ...", path)
-                weights = _train()
-                _write(path, weights)
+        if weights is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / "pixels.lock"):
+                weights = _read(path)  # another process may have trained them meanwhile
+                if weights is None:
+                    logger.warning("Training the networks of perception 'pixels' into %s (once, some minutes) ...", path)
+                    weights = _train()
+                    _write(path, weights)
     except OSError as error:
         raise BackendError(
             f"The weights of perception 'pixels' could not be kept in {folder}: {error}. "
@@ -94,7 +95,7 @@ def _read(path: Path) -> Weights | None:
         weights: Weights = kept["weights"]
         if kept["digest"] == _weights_digest(weights):
             return weights
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, TypeError, AttributeError, pickle.UnpicklingError):
+    except (OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, AttributeError, pickle.UnpicklingError):
         pass
     logger.warning("The weights of perception 'pixels' in %s are damaged; they are trained anew.", path)
     return None
@@ -117,7 +118,7 @@ def _weights_digest(weights: Weights) -> str:
 
 @lru_cache(maxsize=1)
 def _source_digest() -> str:
-    root = Path(vispro_gym.__file__).parent
+    root = Path(__file__).parents[2]
     digest = blake2b(digest_size=8)
     for source in _SOURCES:
         path = root / source

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from PIL import Image
 
 from vispro_gym.perception.pictures import Pictures
 from vispro_gym.perception.protocol import Answer, BackendError, PerceptionError
@@ -101,6 +102,7 @@ class Writer:
         beams = 1 if chats else beams
         _decode_plainly(network.model, beams, length_penalty, max_new_tokens)
         _decode_plainly(getattr(network.model, "language_model", None), beams, length_penalty, max_new_tokens)
+        network.try_out(lambda plain: self._prompted(plain, "What is this?"))
 
     def answer(self, requests: Sequence[Answer], pictures: Pictures) -> Answers:
         """Answers to distinct requests."""
@@ -122,21 +124,21 @@ class Writer:
         """For each request its position and what is text, and what shows the picture."""
         for i, request in enumerate(requests):
             try:
-                tensors = self._inputs(pictures, request)
-            except PerceptionError as error:
-                results[i] = error
+                if error := self.network.too_long(request.question, _MAX_QUESTION):
+                    raise error
+                tensors = self._prompted(pictures.part(request.image, request.box), request.question)
+            except PerceptionError as refusal:
+                results[i] = refusal
                 continue
             prompt = {name: tensors.pop(name) for name in tuple(tensors) if _is_text(name)}
             yield (i, prompt), tensors
 
-    def _inputs(self, pictures: Pictures, request: Answer) -> Tensors:
+    def _prompted(self, part: Image.Image, question: str) -> Tensors:
+        """A question on a part of a picture as the model takes it, a batch of one."""
         network = self.network
-        part = pictures.part(request.image, request.box)
-        if error := network.too_long(request.question, _MAX_QUESTION):
-            raise error
         with network.narrow(part):
             if self._chats:
-                content = [{"type": "image", "image": part}, {"type": "text", "text": _CHAT_PROMPT.format(request.question)}]
+                content = [{"type": "image", "image": part}, {"type": "text", "text": _CHAT_PROMPT.format(question)}]
                 return dict(
                     network.processor.apply_chat_template(
                         [{"role": "user", "content": content}],
@@ -146,7 +148,7 @@ class Writer:
                         return_tensors="pt",
                     )
                 )
-            tensors = dict(network.processor(images=part, text=_BLIP_PROMPT.format(request.question), return_tensors="pt"))
+            tensors = dict(network.processor(images=part, text=_BLIP_PROMPT.format(question), return_tensors="pt"))
         expected, there = network.config.num_query_tokens, int((tensors["input_ids"] == network.config.image_token_id).sum())
         if there != expected:
             raise BackendError(

@@ -178,7 +178,7 @@ class TransformersPerception:
         if by_question:
             return {"by": "question", "answer": self._identity("answer")}
         role = {"detect": "detector", "answer": "answerer", "depth": "depth"}.get(operation, "matcher")
-        checkpoint = self._checkpoints[role]
+        checkpoint = self._checkpoint(role)
         facts: dict[str, Any] = {
             "backend": self.name,
             "vispro_gym": version("vispro-gym"),
@@ -213,7 +213,7 @@ class TransformersPerception:
     def _network(self, role: str) -> Network:
         from vispro_gym.perception.transformers.network import Network
 
-        checkpoint = self._checkpoints[role]
+        checkpoint = self._checkpoint(role)
         return Network(checkpoint, _AUTO_CLASSES[checkpoint.family], self.options.batch_size)
 
     def _once(self, role: str, make: Callable[[], Any]) -> Any:

@@ -114,7 +114,7 @@ class Checkpoint:
                 f"The {self.role} {self.source!r} needs something that is not installed: {_short(error)}. Install "
                 "it (processors of videos need torchvision: pip install torchvision), or choose another model."
             ) from error
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # damaged files fail in as many ways as there are libraries
             raise BackendError(f"The {self.role} {self.source!r} cannot be loaded: {_short(error)}. {self._fetch()}") from error
         if missing := sorted(report["missing_keys"]):
             raise BackendError(
@@ -141,6 +141,10 @@ class Checkpoint:
             where, options = self._where()
             return transformers.AutoConfig.from_pretrained(where, **options)
         except OSError as error:
+            if self.folder is not None:
+                raise BackendError(
+                    f"The config.json of the {self.role} {self.source!r} cannot be read: {_short(error)}."
+                ) from error
             raise BackendError(
                 f"The {self.role} {self.source!r} is neither in the cache nor could it be fetched: {_short(error)}. "
                 f"{self._fetch()}"
@@ -177,7 +181,7 @@ class Checkpoint:
 
     def _weights(self) -> str:
         if self.folder is not None:
-            return f"files:{folder_digest(self.folder)}"
+            return f"{self.config.model_type} files:{folder_digest(self.folder)}"
         return f"{self.source}@{self._commit}"
 
     def _fetch(self) -> str:
@@ -200,7 +204,7 @@ def _chats(model_type: str) -> bool:
 def _short(error: Exception) -> str:
     """The first line of what a library says, without its full stop."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].strip().rstrip(".")[:300]
+    return lines[0].strip().rstrip(".")[:600]
 
 
 def folder_digest(folder: Path) -> str:

@@ -36,6 +36,21 @@ class Network:
         self.batch_size = batch_size
         self.passes = 0
         self._reserved = _reserved(self.processor)
+        self.try_out(lambda plain: self.looked_at(plain))
+
+    def try_out(self, prepare: Callable[[Image.Image], object]) -> None:
+        """Prepares a plain picture, so that a processor that fails on every picture is not blamed on the parts that programs see.
+
+        Raises:
+            BackendError: If that fails.
+        """
+        try:
+            prepare(Image.new("RGB", (64, 64), (128, 128, 128)))
+        except (PerceptionError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise BackendError(
+                f"The processor of {self.source!r} cannot prepare even a plain grey picture: {error}. Its files do not fit the "
+                "model; fetch them again."
+            ) from error
 
     def run(self, function: Callable[..., Any], **tensors: Any) -> Any:
         """One forward pass: tensors go to the model's device, floating ones in its number format.
