@@ -25,7 +25,7 @@ from PIL import Image
 
 from vispro_gym.datasets.sample import ImageRef
 from vispro_gym.datasets.scene import Box
-from vispro_gym.perception.openai_replies import Ask, MalformedReplyError, again, sent_size
+from vispro_gym.perception.openai.replies import Ask, MalformedReplyError, again, sent_size
 from vispro_gym.perception.pictures import Pictures, PixelBox, pixel_box
 from vispro_gym.perception.protocol import BackendError, PerceptionError
 

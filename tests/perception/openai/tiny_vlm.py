@@ -26,7 +26,7 @@ from transformers.cli.serve import Serve
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from vispro_gym.datasets.sample import ImageRef
-from vispro_gym.perception.openai_replies import ask_answer, ask_boxes
+from vispro_gym.perception.openai.replies import ask_answer, ask_boxes
 from vispro_gym.perception.protocol import Answer, Detect
 
 HALF = "[[0,0,500,1000]]"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-replies = pytest.importorskip("vispro_gym.perception.openai_replies", reason="the library openai is not installed")
+replies = pytest.importorskip("vispro_gym.perception.openai.replies", reason="the library openai is not installed")
 MalformedReplyError, read_answer, read_boxes = replies.MalformedReplyError, replies.read_answer, replies.read_boxes
 
 SIZE = (200, 100)

@@ -29,7 +29,7 @@ from vispro_gym.perception.protocol import (
 )
 
 if TYPE_CHECKING:  # the libraries that these need may be missing
-    from vispro_gym.perception.openai_replies import Ask
+    from vispro_gym.perception.openai.replies import Ask
 
 _SUSPICIOUS = 8  # So many requests that fail, with none served ever, are not taken for bad requests.
 _HOSTED = "https://api.openai.com/v1"
@@ -103,7 +103,7 @@ class OpenAIPerception:
         if not _is_address(address):
             raise ValueError(f'base_url={address!r} is no address. Expected one such as "http://localhost:8000/v1".')
         try:
-            from vispro_gym.perception.openai_endpoint import Endpoint
+            from vispro_gym.perception.openai.endpoint import Endpoint
         except ImportError as error:
             raise BackendError(
                 f"The openai backend needs the library openai ({error}). Install it: pip install 'vispro-gym[openai]'"
@@ -116,7 +116,7 @@ class OpenAIPerception:
 
     def identity(self, operation: str) -> str:
         """Model, address, prompts, and the options that the operation's results depend on."""
-        from vispro_gym.perception.openai_replies import VERSION
+        from vispro_gym.perception.openai.replies import VERSION
 
         options: dict[str, Any] = {}
         if operation != "detect":
@@ -131,7 +131,7 @@ class OpenAIPerception:
         Raises:
             BackendError: If the endpoint does not answer or lets nothing through; it holds what was served before.
         """
-        from vispro_gym.perception.openai_replies import ask_answer
+        from vispro_gym.perception.openai.replies import ask_answer
 
         return self._serve(requests, ask_answer, self._max_tokens)
 
@@ -141,7 +141,7 @@ class OpenAIPerception:
         Raises:
             BackendError: As `answer`.
         """
-        from vispro_gym.perception.openai_replies import ask_boxes
+        from vispro_gym.perception.openai.replies import ask_boxes
 
         return self._serve(requests, lambda request: ask_boxes(request, self._box_units), self._max_tokens_detect)
 
