@@ -147,6 +147,7 @@ def in_child(work: Callable[[], bool]) -> int:
     return child
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of later Pythons, on forks beside threads
 def test_a_forked_child_has_a_connection_and_locks_of_its_own(tmp_path: Path) -> None:
     store = filled(tmp_path, 5)
     told, tell = os.pipe()
@@ -176,6 +177,7 @@ def test_a_forked_child_has_a_connection_and_locks_of_its_own(tmp_path: Path) ->
     connection.close()
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of later Pythons, on forks beside threads
 def test_a_fork_waits_for_other_threads_and_the_child_for_nothing(tmp_path: Path) -> None:
     store, stop = filled(tmp_path, 100), threading.Event()
 
