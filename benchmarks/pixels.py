@@ -30,9 +30,8 @@ import tyro
 from vispro_gym.datasets import open_dataset
 from vispro_gym.datasets.base import Dataset
 from vispro_gym.datasets.sample import ImageRef, Sample
-from vispro_gym.datasets.scene import Scene, SceneObject
+from vispro_gym.datasets.scene import Scene, SceneObject, iou
 from vispro_gym.engine import Engine, Job
-from vispro_gym.perception.derived import iou
 from vispro_gym.perception.oracle import OraclePerception
 from vispro_gym.perception.pixels import PixelsPerception
 from vispro_gym.perception.pixels.kinds import LEARNED, Kind

@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vispro_gym.datasets import DatasetError, Sample, open_dataset
-from vispro_gym.datasets.scene import Box
+from vispro_gym.datasets.scene import Box, iou
 from vispro_gym.tasks import TASKS
 from vispro_gym.tasks.grounding import RefCOCOgTask, RefCOCOplusTask, RefCOCOTask
-from vispro_gym.tasks.metrics.boxes import iou
 
 GOLD: Box = (10, 10, 50, 50)
 

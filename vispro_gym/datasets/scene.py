@@ -9,11 +9,25 @@ language has its origin in the lower left corner (`vispro_gym.programs.api`); th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 Box = tuple[float, float, float, float]
 """`(left, top, right, bottom)` in pixels, origin upper left, `left <= right` and `top <= bottom`."""
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes, from 0 to 1.
+
+    Boxes without area overlap nothing, not even themselves; nor do boxes that hold NaN or infinity.
+    """
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    if not (width > 0 and height > 0):
+        return 0.0
+    common = width * height
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common
+    return common / union if math.isfinite(common) and math.isfinite(union) else 0.0
 
 
 @dataclass(frozen=True, slots=True)

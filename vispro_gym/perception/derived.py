@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from vispro_gym.datasets.scene import Box
+from vispro_gym.datasets.scene import Box, iou
 from vispro_gym.perception.protocol import Answer, BackendError, Depth, Detect, Perception, PerceptionError, Relate, Verify
 from vispro_gym.perception.vocabulary import lemma, relation_key
 
@@ -151,12 +151,3 @@ def _hold_by_question(
 
 def _around(a: Box, b: Box) -> Box:
     return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
-
-
-def iou(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes, 0.0 to 1.0."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    common = width * height
-    return common / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common)

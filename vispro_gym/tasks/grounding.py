@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from vispro_gym.datasets.sample import Sample
-from vispro_gym.datasets.scene import Box
+from vispro_gym.datasets.scene import Box, iou
 from vispro_gym.tasks.base import Score, Task
 from vispro_gym.tasks.detection import is_patches, read_boxes
-from vispro_gym.tasks.metrics.boxes import iou
 from vispro_gym.tasks.metrics.refcoco import read_refcoco_results, refcoco_metric, write_refcoco_results
 
 

@@ -11,8 +11,7 @@ from vispro_gym.datasets.clevr import scene_from_record
 from vispro_gym.datasets.mini.clevr.render import render
 from vispro_gym.datasets.mini.clevr.scenes import sample_scene, scene_record
 from vispro_gym.datasets.sample import ImageRef
-from vispro_gym.datasets.scene import Scene
-from vispro_gym.perception.derived import iou
+from vispro_gym.datasets.scene import Scene, iou
 from vispro_gym.perception.pictures import pixel_box
 from vispro_gym.perception.pixels import PixelsPerception
 from vispro_gym.perception.protocol import Answer, Depth, Detect, PerceptionError, Relate, Similarity, Verify

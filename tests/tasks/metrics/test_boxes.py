@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vispro_gym.datasets.errors import DatasetError
-from vispro_gym.datasets.scene import Box
-from vispro_gym.tasks.metrics.boxes import from_xywh, iou, iou_matrix, match_boxes, to_xywh, xywh
+from vispro_gym.datasets.scene import Box, iou
+from vispro_gym.tasks.metrics.boxes import from_xywh, iou_matrix, match_boxes, to_xywh, xywh
 
 # a small grid, so that equal overlaps, equal boxes and partners by chance are frequent
 EDGES = st.integers(0, 6)

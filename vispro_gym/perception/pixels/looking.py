@@ -12,8 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from vispro_gym.datasets.scene import Box
-from vispro_gym.perception.derived import iou
+from vispro_gym.datasets.scene import Box, iou
 from vispro_gym.perception.pixels.network import CELL, Eyes, frames, seen
 from vispro_gym.perception.pixels.parts import as_tensor, cut, shrunk
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from vispro_gym.datasets.mini.clevr.geometry import CAMERA, FOCAL_LENGTH, HEIGHT, WIDTH
 from vispro_gym.datasets.mini.clevr.scenes import RADIUS
-from vispro_gym.datasets.scene import Box, Scene, SceneObject
+from vispro_gym.datasets.scene import Scene, SceneObject
+from vispro_gym.perception.pictures import pixel_box
 from vispro_gym.perception.pixels.kinds import SOLIDS, Kind
 from vispro_gym.perception.pixels.looking import Found
 from vispro_gym.perception.pixels.relations import relations
@@ -32,7 +33,7 @@ def scene_of(kind: Kind, found: Sequence[Found], facts: dict[str, str]) -> Scene
         facts: What was told of the whole picture.
     """
     width, height = kind.size
-    placed = sorted(((_inside(thing.box, kind.size), thing) for thing in found), key=lambda each: (each[0], each[1].name))
+    placed = sorted(((pixel_box(thing.box, kind.size), thing) for thing in found), key=lambda each: (each[0], each[1].name))
     objects = {}
     if kind is SOLIDS:
         stands = [_stand(thing) for _, thing in placed]
@@ -49,13 +50,6 @@ def scene_of(kind: Kind, found: Sequence[Found], facts: dict[str, str]) -> Scene
         objects[str(i)] = SceneObject(str(i), thing.name, box, tuple(thing.values.values()), tuple(edges[i]))
     properties = {"weather": facts["weather"]} if "weather" in facts else {}
     return Scene(width, height, objects, properties)
-
-
-def _inside(box: Box, size: tuple[int, int]) -> Box:
-    """The box in whole pixels inside a picture, at least one pixel wide and high."""
-    left, top = (min(max(round(edge), 0), most - 1) for edge, most in zip(box[:2], size, strict=True))
-    right, bottom = (min(max(round(edge), 0), most) for edge, most in zip(box[2:], size, strict=True))
-    return left, top, max(right, left + 1), max(bottom, top + 1)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-ROLES = ("detector", "answerer", "matcher", "depth")
 VERIFY_BY = ("similarity", "question")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 

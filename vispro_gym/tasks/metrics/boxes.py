@@ -45,11 +45,6 @@ def xywh(record: Mapping[str, Any], where: str) -> list[float]:
     return numbers
 
 
-def iou(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes, from 0 to 1. Boxes without area overlap nothing, not even themselves."""
-    return float(iou_matrix([a], [b])[0, 0])
-
-
 def iou_matrix(a: Sequence[Box], b: Sequence[Box]) -> NDArray[np.float64]:
     """Intersection over union of all pairs, float64 of shape `(len(a), len(b))`.
 

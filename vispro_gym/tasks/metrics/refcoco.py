@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vispro_gym.datasets.scene import Box
-from vispro_gym.tasks.metrics.boxes import from_xywh, iou, to_xywh, xywh
+from vispro_gym.datasets.scene import Box, iou
+from vispro_gym.tasks.metrics.boxes import from_xywh, to_xywh, xywh
 from vispro_gym.tasks.metrics.results_file import ResultsFormat
 
 _FORMAT = ResultsFormat("sent_id", int, "bbox", list)
