@@ -10,8 +10,8 @@ served in one call per kind, each distinct request once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
 from vispro_gym.datasets.sample import ImageRef, Sample
@@ -34,9 +34,13 @@ from vispro_gym.perception.protocol import (
 from vispro_gym.programs.extract import ExtractError, extract_program
 from vispro_gym.tasks.base import Task
 
+if TYPE_CHECKING:
+    from vispro_gym.counterfactual import CounterfactualScenes
+
 OUTCOMES = (
     "correct",
     "wrong",
+    "lucky",
     "no_answer",
     "extract_error",
     "syntax_error",
@@ -49,7 +53,8 @@ OUTCOMES = (
     "output_limit",
     "perception_error",
 )
-"""What can become of a program. Only "correct" earns a reward."""
+"""What can become of a program. Only "correct" earns a reward. "lucky" is right on the sample's own picture, but not on every
+counterfactual scene (`vispro_gym.counterfactual`)."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,7 @@ class Outcome:
         details: What the task says about the score.
         output: What the program printed.
         soft: How right the answer is, from 0.0 to 1.0, see `vispro_gym.tasks.Score`; 0.0 without an answer.
+        scenes: Number of counterfactual scenes that the program was run on, beside its own picture.
     """
 
     outcome: str
@@ -120,6 +126,7 @@ class Outcome:
     details: dict[str, Any] | None = None
     output: str = ""
     soft: float = 0.0
+    scenes: int = 0
 
     @property
     def perception_calls(self) -> int:
@@ -128,7 +135,14 @@ class Outcome:
 
 
 class Engine:
-    """Turns replies into outcomes. Holds no state between calls beside the interpreter's worker processes."""
+    """Turns replies into outcomes. Holds no state between calls beside the interpreter's worker processes.
+
+    Attributes:
+        task: Scores the answers.
+        perception: Answers the programs' calls.
+        interpreter: Runs the programs; None for the interpreter that all engines of this process share.
+        scenes: With these, a program is "correct" only if it is right on its sample's counterfactual scenes, too. None without.
+    """
 
     def __init__(self, task: Task, perception: Perception, interpreter: ProgramRunner | None = None) -> None:
         """Puts the parts together.
@@ -140,7 +154,8 @@ class Engine:
         """
         self.task = task
         self.perception = perception
-        self._interpreter = interpreter
+        self.interpreter = interpreter
+        self.scenes: CounterfactualScenes | None = None
         # What looks at pictures is slow and likes large batches; annotations are neither.
         self._gather = not needs_scenes(perception)
 
@@ -153,14 +168,29 @@ class Engine:
             BackendError: If perception cannot serve anything: a server is down, say.
             DatasetError: If a picture that perception looks at is missing or damaged.
         """
+        outcomes = self.run_here(jobs)
+        if self.scenes is None:
+            return outcomes
+        checked = []
+        for outcome, (is_right, scenes) in zip(outcomes, self.scenes.verdicts(jobs, outcomes), strict=True):
+            if outcome.reward and is_right is False:
+                outcome = replace(outcome, outcome="lucky", reward=0.0)
+            checked.append(replace(outcome, scenes=scenes) if scenes else outcome)
+        return checked
+
+    def run_here(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """As `run`, on the samples' own pictures alone."""
         outcomes: list[Outcome | None] = [None] * len(jobs)
         programs: list[Program] = []
         owners: list[int] = []
+        extracted: dict[tuple[str, tuple[str, ...]], str | ExtractError] = {}  # one text is often run on many scenes
         for i, job in enumerate(jobs):
-            try:
-                source = extract_program(job.text, job.sample.image_names)
-            except ExtractError as error:
-                failure = {"type": "ExtractError", "message": str(error), "line": 0}
+            key = (job.text, job.sample.image_names)
+            if key not in extracted:
+                extracted[key] = _extract(*key)
+            source = extracted[key]
+            if isinstance(source, ExtractError):
+                failure = {"type": "ExtractError", "message": str(source), "line": 0}
                 outcomes[i] = Outcome("extract_error", 0.0, job.sample.sample_id, error=failure)
                 continue
             programs.append(Program(source, tuple(image.size for image in job.sample.images)))
@@ -169,7 +199,7 @@ class Engine:
         def images_of(call: Call) -> tuple[ImageRef, ...]:
             return jobs[owners[call.program]].sample.images
 
-        interpreter = self._interpreter or shared_interpreter()
+        interpreter = self.interpreter or shared_interpreter()
         executions = interpreter.run_batch(
             programs,
             lambda calls: self._perceive([(call, images_of(call)[call.image]) for call in calls]),
@@ -237,6 +267,13 @@ class Engine:
             output=execution.output,
             soft=score.soft,
         )
+
+
+def _extract(text: str, image_names: tuple[str, ...]) -> str | ExtractError:
+    try:
+        return extract_program(text, image_names)
+    except ExtractError as error:
+        return error
 
 
 def flip(box: PatchBox | Box, height: int) -> Any:

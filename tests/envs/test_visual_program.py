@@ -73,6 +73,10 @@ def test_the_outcome_has_the_answer_as_it_is_and_the_info_its_text(folder: Path)
         ({"task": 5}, TypeError, r"task=5 is no task\. Expected one of the names 'vqa', .*or an object .*score, metric"),
         ({"dataset": None}, TypeError, r"dataset=None is no dataset\. Expected a Dataset or one of the names: GQA, CLEVR"),
         ({"max_attempts": True}, ValueError, r"max_attempts=True .*positive integer"),
+        *(
+            ({"num_scenes": value}, ValueError, r"num_scenes=.* is no number of scenes\. Expected 0 or a positive integer")
+            for value in (-1, True, 1.5, "4", None)
+        ),
         ({"task": "vqqa"}, ValueError, r"task='vqqa' is unknown\. Expected one of: vqa"),
         ({"dataset": "GQQA"}, ValueError, r"Dataset 'GQQA' is unknown\. Expected one of: GQA, CLEVR"),
         ({"imagesize": 3}, TypeError, r"unknown option 'imagesize'\. Expected some of: split, form, pool_size, data_dir, images"),

@@ -45,8 +45,8 @@ truncated. Where there are few possible answers, k of them can be tried in turn.
 
 and after a step, all deterministic:
 
-- `outcome`: correct, wrong, no_answer, extract_error, syntax_error, rejected, runtime_error, timeout, step_limit, memory_limit,
-  call_limit, output_limit or perception_error.
+- `outcome`: correct, wrong, lucky (only with `num_scenes`, which some environments have), no_answer, extract_error, syntax_error,
+  rejected, runtime_error, timeout, step_limit, memory_limit, call_limit, output_limit or perception_error.
 - `soft`: how right the answer is, from 0.0 to 1.0; the reward itself where there is no in-between.
 - `answer`: what the program returned, as text; None if it returned nothing. `env.unwrapped.outcome.answer` is the answer itself,
   which metrics need.

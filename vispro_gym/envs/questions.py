@@ -23,6 +23,11 @@ class GQAEnv(VisualProgramEnv):
     program that fails in any way earns 0.0, and so does one that returns a list, a patch or nothing; there is no
     default answer.
 
+    With `num_scenes` = k a program also has to be right on up to k counterfactual scenes: other pictures of the split on which
+    the question makes sense, with what the annotated functional program answers there from the scene graph as the target. A
+    program that is right here by luck ends as "lucky" and earns 0.0. Scenes are a function of the split and the question;
+    their answers differ as far as the split allows. Where no other picture will do, the own one decides.
+
     With `scorer="official"` texts are compared as they are, as `eval.py` does; so does the metric with any scorer. With
     `scorer="vipergpt"`, for comparisons with papers that use ViperGPT's code, the answer, but not the annotated one, is
     normalised as in VQAv2, the first item of a list is the answer, and an empty list is "no".
@@ -32,6 +37,7 @@ class GQAEnv(VisualProgramEnv):
       `train_all_questions`). Scene graphs, and with them the oracle, exist for train and val only.
     - `data_dir`: folder with `images/`, `sceneGraphs/` and `questions1.2/` as downloaded; without it, drawn mini data is
       used. `eval/{train,val}_choices.json` adds validity and plausibility to the metric.
+    - `num_scenes`: number of counterfactual scenes on which a program has to be right, too; 0 by default.
     """
 
     dataset_name = "GQA"
@@ -53,10 +59,16 @@ class CLEVREnv(VisualProgramEnv):
     "true" and "false" are read as "yes" and "no". Nothing else is equated: "three" is not "3". A program that fails in
     any way earns 0.0, and so does one that returns a list, a patch or nothing; there is no default answer.
 
+    With `num_scenes` = k a program also has to be right on up to k counterfactual scenes: other pictures of the split on which
+    the question makes sense, with what the annotated functional program answers there from the annotated scene as the target. A
+    program that is right here by luck ends as "lucky" and earns 0.0. Scenes are a function of the split and the question;
+    their answers differ as far as the split allows. Where no other picture will do, the own one decides.
+
     ## Arguments
     - `split`: "train" or "val"; the test split has no answers.
     - `data_dir`: folder with `images/`, `scenes/` and `questions/` (or the one that holds `CLEVR_v1.0/`) as downloaded;
       without it, drawn mini data is used.
+    - `num_scenes`: number of counterfactual scenes on which a program has to be right, too; 0 by default.
     """
 
     dataset_name = "CLEVR"

@@ -14,6 +14,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from PIL import Image
 
+from vispro_gym.counterfactual import CounterfactualScenes
 from vispro_gym.datasets import DATASETS, Dataset, Sample, open_dataset
 from vispro_gym.datasets.errors import say_once
 from vispro_gym.engine import Engine, Job, Outcome
@@ -60,6 +61,9 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         image_size: Side S of the square image in the observation, in pixels, at most 4096. Programs always see the
             original picture.
         max_attempts: Programs that may be tried in one episode. With more than one, the observation gains "feedback".
+        num_scenes: 0: a program is scored on the sample's own picture. k > 0: it also has to be right on up to k other pictures
+            on which the query makes sense, else its outcome is "lucky" (`vispro_gym.counterfactual`). For datasets with
+            functional programs and annotated pictures: CLEVR and GQA.
         isolation: "require": programs run only where the kernel confines the process that runs them. "best-effort": they run
             in any case. None: the environment variable `VISPRO_ISOLATION`, then "require" on Linux and "best-effort"
             elsewhere. See `vispro-gym doctor`.
@@ -68,7 +72,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         render_mode: "rgb_array", "ansi" or None.
 
     Raises:
-        DatasetError: If the data is missing or damaged, or has no such split.
+        DatasetError: If the data is missing or damaged, has no such split, or cannot give other scenes.
         ValueError: If an option has an unknown value.
         BackendError: If a library, a model or a device that perception needs is missing.
         TypeError: If there is no such option, or a value is of a wrong type.
@@ -94,6 +98,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         perception: str | Perception = "oracle",
         image_size: int = 224,
         max_attempts: int = 1,
+        num_scenes: int = 0,
         isolation: Isolation | None = None,
         timings: bool = False,
         render_mode: str | None = None,
@@ -108,6 +113,8 @@ class VisualProgramEnv(gym.Env[Observation, str]):
             raise ValueError(f"image_size={image_size!r} is no size. Expected a number of pixels from 1 to {MAX_IMAGE_SIZE}.")
         if isinstance(max_attempts, bool) or not isinstance(max_attempts, int) or max_attempts < 1:
             raise ValueError(f"max_attempts={max_attempts!r} is no number of attempts. Expected a positive integer.")
+        if isinstance(num_scenes, bool) or not isinstance(num_scenes, int) or num_scenes < 0:
+            raise ValueError(f"num_scenes={num_scenes!r} is no number of scenes. Expected 0 or a positive integer.")
         if isolation not in (None, "require", "best-effort"):
             raise ValueError(f"isolation={isolation!r} is unknown. Expected 'require', 'best-effort' or None.")
         if not isinstance(timings, bool):
@@ -131,6 +138,8 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         else:
             self.task = _live("task", task, TASKS, ("score", "metric"))
         self.engine = Engine(self.task, backend, shared_interpreter(isolation=isolation) if isolation else None)
+        if num_scenes:
+            self.engine.scenes = CounterfactualScenes(self.dataset, self.engine, num_scenes)
         self.image_size = image_size
         self.max_attempts = max_attempts
         self.timings = timings

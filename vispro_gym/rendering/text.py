@@ -38,6 +38,8 @@ def describe_failure(outcome: Outcome) -> str:
     """Why a program earned nothing, in one line; empty if it was right. Never holds the target."""
     if outcome.outcome == "correct":
         return ""
+    if outcome.outcome == "lucky":
+        return f"The answer {outcome.answer!r} is right, but on another picture the program is wrong."
     if outcome.error is None:
         return f"The answer {outcome.answer!r} is wrong."
     line = f"line {outcome.error['line']}: " if outcome.error["line"] else ""
