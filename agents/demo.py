@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from vispro_agents import filtered_bc
-from vispro_agents.filtered_bc import Point
+from vispro_agents.corrections import MINI_GQA
+from vispro_agents.curve import Point
 
 _INTRODUCTION = """\
 [bold]Visual programming by self-training, in minutes, on two cores[/bold]
 
-A language model of two million parameters with random weights reads queries on pictures and writes Python programs.
+A language model of 0.7 million parameters with random weights reads queries on pictures and writes Python programs.
 {env} runs each program against the picture and compares its answer with the annotation: reward 1 or 0.
 
   1. The model imitates {demonstrations} expert programs (MLE).
@@ -49,12 +50,14 @@ def run(args: Args) -> None:
     """
     console = Console()
     settings = filtered_bc.Args(run_dir=args.run_dir, seed=args.seed, eval_episodes=_EVAL_EPISODES)
-    console.print(_INTRODUCTION.format(**vars(settings)), highlight=False, soft_wrap=True)
+    introduction = _INTRODUCTION.format(**vars(settings.imitation), **vars(settings))
+    console.print(introduction, highlight=False, soft_wrap=True)
     points = filtered_bc.train(settings, console)
 
     from vispro_agents.report import draw_curve, write_report  # imports matplotlib
 
-    curve, page = args.run_dir / "curve.png", args.run_dir / "report.html"
+    curve, page, corrections = (args.run_dir / name for name in ("curve.png", "report.html", "corrections.yaml"))
+    corrections.write_bytes(MINI_GQA.read_bytes())
     draw_curve(points, curve)
     write_report(settings, points, page)
     console.print(curve_table(points))
@@ -63,15 +66,18 @@ def run(args: Args) -> None:
     say(f"From MLE to the best iteration: {100 * (best.reward - mle.reward):+.1f} points ({best.policy}).")
     say(f"Learning curve: {curve}\nEpisodes to look at: {page}")
     say(f"Use the policy: vispro-agents evaluate --policy {args.run_dir} --env {settings.env}")
-    say("On your own GQA folder: vispro-agents train --data-dir /path/to/GQA --run-dir runs/gqa --eval-episodes 1000")
+    say(f"See what it still gets wrong: vispro-agents persistent {args.run_dir}")
+    say(f"Go on with corrections by hand: vispro-agents filtered-bc --run-dir runs/corrected --corrections {corrections}")
+    say("On your own GQA folder: vispro-agents filtered-bc --data-dir /path/to/GQA --run-dir runs/gqa --eval-episodes 1000")
 
 
 def curve_table(points: Sequence[Point]) -> Table:
     """The learning curve as a table, rewards in percent."""
     table = Table(title="Held-out reward of greedy programs", title_justify="left")
-    for name in ("policy", "reward", "trained on", "reward of Grow"):
+    for name in ("policy", "reward", "truly right", "trained on", "reward of Grow"):
         table.add_column(name, justify="left" if name == "policy" else "right")
     for point in points:
         grown = "" if point.grow_reward is None else f"{100 * point.grow_reward:.1f} %"
-        table.add_row(point.policy, f"{100 * point.reward:.1f} %", f"{point.trained_on} programs", grown)
+        semantic = "" if point.semantic is None else f"{100 * point.semantic:.1f} %"
+        table.add_row(point.policy, f"{100 * point.reward:.1f} %", semantic, f"{point.trained_on} programs", grown)
     return table

@@ -20,8 +20,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from vispro_agents.curve import Point, best_policy_path
 from vispro_agents.evaluate import Episode, choose_positions, open_env, play
-from vispro_agents.filtered_bc import Args, Point, best_policy_path
+from vispro_agents.run import RunArgs
 from vispro_gym.rendering.picture import draw_pictures
 from vispro_gym.rendering.text import describe_failure
 
@@ -73,7 +74,7 @@ class Card:
     image: str
 
 
-def write_report(args: Args, points: Sequence[Point], path: Path) -> None:
+def write_report(args: RunArgs, points: Sequence[Point], path: Path) -> None:
     """Play some held-out episodes with the best policy and write the page.
 
     Args:
@@ -81,10 +82,10 @@ def write_report(args: Args, points: Sequence[Point], path: Path) -> None:
         points: Its learning curve.
         path: HTML file to write; `curve.png` is expected beside it and becomes part of the page.
     """
-    from vispro_agents.policies.tiny import TinyPolicy  # imports torch
+    from vispro_agents.policies.language_model import LanguageModelPolicy  # imports torch
 
     env = open_env(args.env, args.eval_split, args.data_dir, args.images)
-    policy = TinyPolicy.load(best_policy_path(args.run_dir))
+    policy = LanguageModelPolicy.load(best_policy_path(args.run_dir))
     positions = choose_positions(len(env.dataset), _ASKED, args.seed)
     episodes = [episode for batch in play(policy, env, positions) for episode in batch]
     cards = [make_card(episode) for episode in choose_episodes(episodes, _EPISODES)]

@@ -133,8 +133,8 @@ class Attribute:
     env: tyro.conf.Positional[str]
     """Environment id, for example VisProg-GQA-v0."""
     programs: Path
-    """File of programs: the experience.jsonl of a training run, any JSON Lines with sample_id and program in each row, or a .json
-    file with one object of program texts by sample id."""
+    """File of programs: a training run (`vispro-agents export RUN --format jsonl`), any JSON Lines with sample_id and
+    program in each row, or a .json file with one object of program texts by sample id."""
     perception: str = "pixels"
     """The perception in question, for example 'transformers(device="cuda")'."""
     reference: str = "oracle"

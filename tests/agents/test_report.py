@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from vispro_agents.curve import Point
 from vispro_agents.evaluate import Episode, open_env, play
-from vispro_agents.filtered_bc import Args, Point
+from vispro_agents.filtered_bc import Args
 from vispro_agents.policies import load_policy
 from vispro_agents.report import Card, choose_episodes, data_uri, draw_curve, make_card, render_page
 

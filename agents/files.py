@@ -1,0 +1,32 @@
+"""Files that are there whole or not at all, whenever the process is killed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+SCRATCH_SUFFIX = ".new"
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file and return once it is on disk. A file that is there already is replaced in one step.
+
+    The bytes go to a hidden file in the same folder first, which a killed process may leave behind. There must be one writer
+    per path.
+
+    Args:
+        path: The file. Its folder is made if it is missing.
+        data: What it will hold.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}{SCRATCH_SUFFIX}")
+    with scratch.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(scratch, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name is on disk only once its folder is
+    finally:
+        os.close(folder)

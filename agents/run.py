@@ -1,0 +1,348 @@
+"""A training run on disk: what every learner shares about trying programs, saving policies, measuring them and going on later.
+
+    RUN/curve.json            settings and learning curve; a phase is finished when its point is here
+    RUN/experience/           every program that was tried, see `experience`
+    RUN/policies/NAME/        a saved policy per point of the curve
+    RUN/tensorboard/          the same figures for TensorBoard
+
+A run may be killed at any moment. The same command goes on after the last finished phase; of an unfinished one, the programs that
+were tried are read instead of tried again. Everything random follows from the seed and from what is being done, never from what
+was done before, so the result is that of a run that was not interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from vispro_agents.curve import CURVE, Point, read_curve, write_curve
+from vispro_agents.errors import UsageError
+from vispro_agents.evaluate import Episode, choose_positions, find_scenes, mean, open_env, score
+from vispro_agents.experience import Experience, Phase, Row
+from vispro_agents.policies.base import Completion, Prompt, Sampler, Sampling
+from vispro_agents.policies.language_model import LanguageModelPolicy
+from vispro_agents.tracking import Tracker, open_trackers
+from vispro_gym.datasets.sample import Sample
+from vispro_gym.programs.experts import UntranslatableError, translate
+
+Write = Callable[[Sequence[Sample], int], list[Completion]]
+"""Writes a program for each sample; the number is a seed."""
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class RunArgs:
+    """What every learner asks."""
+
+    run_dir: Path = Path("runs/filtered_bc")
+    """Folder for policies, experience and the curve. A run that is there already is resumed."""
+    env: str = "VisProg-GQA-v0"
+    """Environment id."""
+    data_dir: Path | None = None
+    """Root folder of the dataset. None: see the environment; without any data, the generated mini data is used."""
+    images: Literal["required", "optional"] = "required"
+    """Whether a missing picture is an error."""
+    perception: str = "oracle"
+    """What programs see through, see `vispro_gym.perception.make_perception`."""
+    train_split: str = "train"
+    """Split whose queries are asked and whose rewards are learned from."""
+    num_scenes: int = 0
+    """Counterfactual scenes on which a program has to be right, too, to be rewarded in training; needs functional programs."""
+    seed: int = 0
+    """Seed of everything."""
+    iterations: int = 4
+    """Iterations of the learner, each of which ends with a saved policy and its evaluation."""
+    queries: int = 700
+    """Queries of the train split that are asked in each iteration."""
+    samples: int = 4
+    """Programs that are drawn per query."""
+    temperature: float = 0.8
+    """Sampling temperature."""
+    top_p: float = 1.0
+    """Programs are drawn from the most probable tokens that together have this probability."""
+    eval_split: str = "val"
+    """Split that the policies are measured on."""
+    eval_episodes: int | None = None
+    """Samples to measure on; None for the whole split."""
+    semantic_scenes: int = 8
+    """Counterfactual scenes on which measured programs are checked, where the dataset has functional programs; 0 for none."""
+    log_with: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ("tensorboard",)
+    """Where figures are sent while training."""
+
+
+class Run:
+    """The state of one run. Made by `open_run`.
+
+    Attributes:
+        args: Its settings.
+        env: Environment of training.
+        experience: Every program that was tried.
+        points: The learning curve so far.
+        progress: Where progress is shown.
+    """
+
+    def __init__(self, args: RunArgs, trackers: Sequence[Tracker], progress: Progress) -> None:
+        self.args = args
+        self.progress = progress
+        self.experience = Experience(args.run_dir / "experience")
+        self.points = _read_points(args)
+        self._trackers = trackers
+        options: dict[str, Any] = {"data_dir": args.data_dir, "images": args.images, "perception": args.perception}
+        self.env = open_env(args.env, args.train_split, **options, num_scenes=args.num_scenes)
+        self._eval_env = open_env(args.env, args.eval_split, **options)
+        self._eval_scenes, _ = find_scenes(self._eval_env, args.semantic_scenes)
+
+    def seed(self, what: str) -> int:
+        """A seed for one purpose, the same one in every run with this seed."""
+        return int.from_bytes(blake2b(f"{self.args.seed} {what}".encode(), digest_size=4).digest(), "big") >> 1
+
+    def choose(self, count: int, what: str) -> list[int]:
+        """Positions of `count` samples of the train split (of all, if there are fewer), drawn anew for each purpose."""
+        size = len(self.env.dataset)
+        return choose_positions(size, min(count, size), self.seed(what))
+
+    def prompt(self, query: str) -> Prompt:
+        """The prompt of a query of the train split that need not be a sample's."""
+        return Prompt("", query, self.env.task.instructions, self.env.dataset.image_names)
+
+    def demonstrations(self, count: int) -> list[Row]:
+        """Expert programs for `count` samples that earned their reward.
+
+        Raises:
+            UsageError: If the dataset has no functional programs, or none of the experts' programs earned a reward.
+        """
+        if not count:
+            return []
+        positions = self.choose(count, "demonstrations")
+
+        def write(samples: Sequence[Sample], seed: int) -> list[Completion]:
+            try:
+                return [Completion(translate(sample)) for sample in samples]
+            except UntranslatableError as error:
+                raise UsageError(f"There are no demonstrations: {error} Train with --demonstrations 0.") from error
+
+        rows = self.try_programs("000-1-demonstration", "demonstration", 0, write, positions, policy="expert")
+        if not any(row.reward for row in rows):
+            raise UsageError(f"None of {count} expert programs earned a reward: there is nothing to imitate.")
+        return [row for row in rows if row.reward]
+
+    def try_programs(
+        self, key: str, phase: Phase, iteration: int, write: Write, positions: Sequence[int], *, policy: str, style: str = "",
+        draws: int = 1, step: int = 0,
+    ) -> list[Row]:  # fmt: skip
+        """Have programs written and scored, and log each as experience; or read what was logged before.
+
+        Args:
+            key: Beginning of the keys of the chunks.
+            phase: What they are tried for; "evaluate" asks samples of the evaluation split.
+            iteration: Iteration.
+            write: Function of samples and a seed that gives a `Completion` for each sample.
+            positions: Positions of the samples.
+            policy: Name of the one who writes.
+            style: Style of its prompts.
+            draws: Programs per sample.
+            step: Optimizer step.
+        """
+        evaluating = phase == "evaluate"
+        env = self._eval_env if evaluating else self.env
+        split = self.args.eval_split if evaluating else self.args.train_split
+        rows: list[Row] = []
+        task = self.progress.add_task(f"{policy}: {_VERBS[phase]}", total=draws * len(positions))
+        asked = [(draw, position) for draw in range(draws) for position in positions]
+        for number, start in enumerate(range(0, len(asked), _BATCH)):
+            chunk = f"{key}-{number:05d}"
+            batch = asked[start : start + _BATCH]
+            if not self.experience.has(chunk):
+                samples = [env.dataset[position] for _, position in batch]
+                completions = write(samples, self.seed(chunk))
+                scenes = self._eval_scenes if evaluating else None
+                episodes = score(env, samples, [completion.text for completion in completions], scenes)
+                made = [
+                    self._row(episode, completion, phase, iteration, step, split, draw, policy, style)
+                    for episode, completion, (draw, _) in zip(episodes, completions, batch, strict=True)
+                ]
+                self.experience.write(chunk, made)
+            rows += self.experience.read(chunk)
+            self.progress.update(task, completed=min(start + _BATCH, len(asked)))
+        return rows
+
+    def _row(
+        self, episode: Episode, completion: Completion, phase: Phase, iteration: int, step: int, split: str, draw: int,
+        policy: str, style: str,
+    ) -> Row:  # fmt: skip
+        sample, outcome = episode.sample, episode.outcome
+        return Row(
+            phase=phase,
+            iteration=iteration,
+            step=step,
+            split=split,
+            sample_id=sample.sample_id,
+            draw=draw,
+            question_type=str(sample.fields.get(self.env.dataset.type_field or "", "")),
+            policy=policy,
+            style=style,
+            seed=self.args.seed,
+            query=sample.query,
+            reply=completion.text,
+            program=outcome.program,
+            outcome=outcome.outcome,
+            reward=outcome.reward,
+            answer=None if outcome.answer is None else str(outcome.answer),
+            error="{type}, line {line}: {message}".format(**outcome.error) if outcome.error else None,
+            semantic=episode.semantic,
+            token_ids=completion.token_ids,
+            log_probs=completion.log_probs,
+        )
+
+    def sample(
+        self, key: str, phase: Phase, iteration: int, sampler: Sampler, style: str, positions: Sequence[int],
+        draws: int, step: int = 0,
+    ) -> list[Row]:  # fmt: skip
+        """Draw programs from a policy for samples of the train split, run them and log them."""
+        sampling = Sampling(self.args.temperature, self.args.top_p)
+
+        def write(samples: Sequence[Sample], seed: int) -> list[Completion]:
+            return sampler.complete(self._prompts(samples), sampling, seed)
+
+        return self.try_programs(
+            key, phase, iteration, write, positions, policy=sampler.name, style=style, draws=draws, step=step
+        )
+
+    def finish(
+        self, policy: LanguageModelPolicy, name: str, iteration: int, *, trained_on: int = 0, grown: Sequence[Row] = ()
+    ) -> None:
+        """End a phase: save the policy, measure its greedy programs on the evaluation split, and add a point to the curve.
+
+        Args:
+            policy: The policy; it is given the name.
+            name: Name of the point.
+            iteration: Iteration.
+            trained_on: Number of programs that it was trained on in this phase.
+            grown: The programs that were sampled in this phase.
+        """
+        policy.name = name
+        self._save(policy)
+        positions = choose_positions(len(self._eval_env.dataset), self.args.eval_episodes, self.seed("evaluation"))
+
+        def write(samples: Sequence[Sample], seed: int) -> list[Completion]:
+            return [Completion(text) for text in policy.propose(self._prompts(samples))]
+
+        key = f"{iteration:03d}-9-evaluate-{name.replace('-', '')}"
+        rows = self.try_programs(key, "evaluate", iteration, write, positions, policy=name, style=policy.style)
+        by_type: defaultdict[str, list[float]] = defaultdict(list)
+        for row in rows:
+            by_type[row.question_type].append(row.reward)
+        checked = [float(row.semantic) for row in rows if row.semantic is not None]
+        before = self.points[-1].executed if self.points else 0
+        point = Point(
+            policy=name,
+            iteration=iteration,
+            reward=mean([row.reward for row in rows]),
+            semantic=mean(checked) if checked else None,
+            outcomes=dict(Counter(row.outcome for row in rows).most_common()),
+            by_type={kind: mean(rewards) for kind, rewards in sorted(by_type.items())},
+            trained_on=trained_on,
+            grow_reward=mean([row.reward for row in grown]) if grown else None,
+            executed=before + len(grown),
+        )
+        self.points.append(point)
+        write_curve(self.args.run_dir, settings_of(self.args), self.points)
+        figures = {"reward": point.reward, "semantic": point.semantic, "grow_reward": point.grow_reward, "trained_on": trained_on}
+        self.log("iteration", {name: value for name, value in figures.items() if value is not None}, len(self.points) - 1)
+        semantic = "" if point.semantic is None else f", truly right {100 * point.semantic:.1f} %"
+        self.progress.console.print(f"{name}: held-out reward {100 * point.reward:.1f} %{semantic}", highlight=False)
+
+    def log(self, group: str, figures: dict[str, float], step: int) -> None:
+        """Send figures to the trackers."""
+        for tracker in self._trackers:
+            tracker.log({f"{group}/{name}": value for name, value in figures.items()}, step=step)
+
+    def policy_path(self, name: str) -> Path:
+        """Folder of a saved policy."""
+        return self.args.run_dir / "policies" / name
+
+    def _prompts(self, samples: Sequence[Sample]) -> list[Prompt]:
+        task, names = self.env.task, self.env.dataset.image_names
+        return [Prompt(sample.sample_id, sample.query, task.instructions, names) for sample in samples]
+
+    def _save(self, policy: LanguageModelPolicy) -> None:
+        """Save a policy such that its folder is whole or not there."""
+        path = self.policy_path(policy.name)
+        scratch = path.with_name(f".{path.name}.new")
+        for leftover in (scratch, path):
+            shutil.rmtree(leftover, ignore_errors=True)
+        policy.save(scratch)
+        scratch.rename(path)
+
+
+_VERBS: dict[Phase, str] = {
+    "demonstration": "write programs",
+    "grow": "sample programs",
+    "rollout": "sample programs",
+    "correction": "correct programs",
+    "evaluate": "evaluate",
+}
+
+
+@contextmanager
+def open_run(args: RunArgs, console: Console | None = None) -> Iterator[Run]:
+    """Begin a run, or resume it.
+
+    Args:
+        args: All settings.
+        console: Where to report progress; None for a silent run.
+
+    Raises:
+        UsageError: If the folder holds a run with other settings, another process trains in it, or there is no such environment.
+        DatasetError: If data is missing or damaged.
+    """
+    args.run_dir.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(args.run_dir / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UsageError(f"Another process trains in {args.run_dir}. Wait for it, or choose another --run-dir.") from None
+    columns = (TextColumn("{task.description:<34}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
+    with lock, Progress(*columns, console=console or Console(quiet=True)) as progress:
+        trackers = open_trackers(args.log_with, args.run_dir, settings_of(args))
+        try:
+            yield Run(args, trackers, progress)
+        finally:
+            for tracker in trackers:
+                tracker.finish()
+            lock.release()
+
+
+def settings_of(args: RunArgs) -> dict[str, Any]:
+    """The arguments as JSON, with the learner's name, without what may change: the folder, and where figures are sent."""
+    settings: dict[str, Any] = json.loads(json.dumps(asdict(args), default=str))
+    return {"learner": type(args).__module__.rpartition(".")[2]} | {
+        key: value for key, value in settings.items() if key not in ("run_dir", "log_with")
+    }
+
+
+def _read_points(args: RunArgs) -> list[Point]:
+    """The finished phases of the run to resume; of a new run none, and its settings are written."""
+    wanted = settings_of(args)
+    if not (args.run_dir / CURVE).exists():
+        write_curve(args.run_dir, wanted, [])  # the settings, before anything is tried
+    settings, points = read_curve(args.run_dir)
+    # More iterations may be asked of a finished run; nothing else may differ.
+    differing = [key for key, value in wanted.items() if settings.get(key) != value and key != "iterations"]
+    if differing:
+        raise UsageError(
+            f"{args.run_dir} holds a run with another {', '.join(differing)}. Choose another --run-dir, or remove the folder."
+        )
+    return [point for point in points if point.iteration <= args.iterations]

@@ -1,0 +1,36 @@
+"""kill -9 at random moments: the run that goes on ends as one that was never interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("resuming.py")
+
+
+def contents(run: Path) -> dict[str, bytes]:
+    """All that a run leaves behind, but for the trackers' files, which hold times."""
+    kept = [path for path in run.rglob("*") if path.is_file() and "tensorboard" not in path.parts and path.name != ".lock"]
+    return {str(path.relative_to(run)): path.read_bytes() for path in kept}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the script forks")
+@pytest.mark.parametrize("learner", ["filtered_bc", "reinforce"])
+def test_ten_kills_change_nothing(learner: str, small_gqa: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPT), learner, str(small_gqa), str(tmp_path), "10"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["killed"] == 10
+    assert len(result["reached"]) >= 3, "the kills came at different phases"
+    expected = contents(tmp_path / "whole")
+    assert {"curve.json", "policies/iteration-2/model.safetensors", "experience/000-1-demonstration-00000.parquet"} <= set(
+        expected
+    )
+    for number in range(result["runs"]):
+        assert contents(tmp_path / f"killed-{number}") == expected
