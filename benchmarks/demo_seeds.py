@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vispro_agents import filtered_bc
+from vispro_agents.imitation import ImitationArgs
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,8 @@ def main(args: Args) -> None:
     seeds, folder = args.seeds, "full"
     if args.quick:
         seeds, folder = args.seeds[:1], "quick"
-        settings = replace(
-            settings, demonstrations=40, mle_epochs=1, mle_variants=3, iterations=1, queries=40, samples=2, eval_episodes=100
-        )
+        imitation = ImitationArgs(demonstrations=40, mle_epochs=1, mle_variants=3)
+        settings = replace(settings, imitation=imitation, iterations=1, queries=40, samples=2, eval_episodes=100)
     curves = []
     for seed in seeds:
         console.rule(f"seed {seed}")

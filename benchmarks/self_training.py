@@ -24,6 +24,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import warnings
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -116,6 +117,7 @@ def run_arm(args: Args, arm: str, seed: int) -> tuple[str, int, list[Point]]:
 def train_rloo(args: RunArgs, model: ModelArgs) -> list[Point]:
     """RLOO as TRL has it, with a trainer per iteration, which samples as many programs as an iteration of the other arms."""
     import datasets
+    from transformers.trainer_callback import PrinterCallback
     from trl import RLOOConfig, RLOOTrainer
 
     from vispro_agents.experience import Row
@@ -126,6 +128,7 @@ def train_rloo(args: RunArgs, model: ModelArgs) -> list[Point]:
     from vispro_agents.training import OptimizerArgs
 
     datasets.disable_progress_bars()
+    warnings.simplefilter("ignore")  # TRL still sets what transformers has renamed
     with open_run(args) as run:
         policy, _ = begin(run, model, ImitationArgs(demonstrations=0), OptimizerArgs())
         for iteration in range(run.points[-1].iteration + 1, args.iterations + 1):
@@ -169,7 +172,7 @@ def train_rloo(args: RunArgs, model: ModelArgs) -> list[Point]:
                     seed=run.seed(f"rloo {iteration}"),
                     use_cpu=True,
                     bf16=False,
-                    gradient_checkpointing=False,
+                    activation_checkpointing=False,
                     disable_dropout=True,
                     save_strategy="no",
                     logging_strategy="no",
@@ -177,6 +180,7 @@ def train_rloo(args: RunArgs, model: ModelArgs) -> list[Point]:
                     disable_tqdm=True,
                 ),
             )
+            trainer.remove_callback(PrinterCallback)
             with quiet():
                 trainer.train()
             run.finish(policy, f"iteration-{iteration}", iteration, grown=rows)
