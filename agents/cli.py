@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from vispro_gym.perception import BackendError
 
 if TYPE_CHECKING:
     from vispro_agents.curve import Point
+    from vispro_agents.run import RunArgs
 
 T = TypeVar("T")
 
@@ -45,14 +47,14 @@ def _filtered_bc(argv: list[str]) -> None:
     from vispro_agents import filtered_bc
 
     args = _parse(filtered_bc.Args, "filtered-bc", argv)
-    _summarise(filtered_bc.train(args, Console()), args.run_dir, args.env)
+    _summarise(filtered_bc.train(args, Console()), args)
 
 
 def _reinforce(argv: list[str]) -> None:
     from vispro_agents import reinforce
 
     args = _parse(reinforce.Args, "reinforce", argv)
-    _summarise(reinforce.train(args, Console()), args.run_dir, args.env)
+    _summarise(reinforce.train(args, Console()), args)
 
 
 def _evaluate(argv: list[str]) -> None:
@@ -129,12 +131,15 @@ def _parse(args: type[T], command: str, argv: list[str]) -> T:
     return tyro.cli(args, prog=f"vispro-agents {command}", args=argv, config=config)
 
 
-def _summarise(points: list[Point], run_dir: Path, env: str) -> None:
-    from vispro_agents.curve import best_policy_path
+def _summarise(points: list[Point], args: RunArgs) -> None:
+    from vispro_agents.curve import last_policy_path
     from vispro_agents.demo import curve_table
 
     console = Console()
     console.print(curve_table(points))
-    best = best_policy_path(run_dir)
-    console.print(f"Best policy: {best}", soft_wrap=True, highlight=False)
-    console.print(f"Measure it again: vispro-agents evaluate --policy {best} --env {env}", soft_wrap=True, highlight=False)
+    last = last_policy_path(args.run_dir)
+    options = {"policy": last, "env": args.env, "split": args.eval_split, "data-dir": args.data_dir, "images": args.images}
+    if args.perception != "oracle":
+        options["perception"] = shlex.quote(args.perception)
+    given = " ".join(f"--{name} {value}" for name, value in options.items() if value is not None)
+    console.print(f"Measure it on the whole split: vispro-agents evaluate {given}", soft_wrap=True, highlight=False)

@@ -44,8 +44,10 @@ class Point:
     executed: int = 0
 
 
-def best_policy_path(run_dir: Path) -> Path:
-    """Folder of a run's policy with the highest held-out reward; of equals the earliest.
+def last_policy_path(run_dir: Path) -> Path:
+    """Folder of the policy that a run ended with, or has reached.
+
+    Not that with the highest held-out reward: whoever chooses on a split cannot measure on it.
 
     Raises:
         UsageError: If the folder holds no training run.
@@ -53,7 +55,7 @@ def best_policy_path(run_dir: Path) -> Path:
     _, points = read_curve(run_dir)
     if not points:
         raise UsageError(f"{run_dir / CURVE} has no finished policy yet. Run the training command again to go on.")
-    return run_dir / "policies" / max(points, key=lambda point: point.reward).policy
+    return run_dir / "policies" / points[-1].policy
 
 
 def read_curve(run_dir: Path) -> tuple[dict[str, Any], list[Point]]:

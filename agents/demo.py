@@ -57,13 +57,14 @@ def run(args: Args) -> None:
     from vispro_agents.report import draw_curve, write_report  # imports matplotlib
 
     curve, page, corrections = (args.run_dir / name for name in ("curve.png", "report.html", "corrections.yaml"))
-    corrections.write_bytes(MINI_GQA.read_bytes())
+    if not corrections.exists():  # it may have been edited
+        corrections.write_bytes(MINI_GQA.read_bytes())
     draw_curve(points, curve)
     write_report(settings, points, page)
     console.print(curve_table(points))
     say = partial(console.print, soft_wrap=True, highlight=False)
-    mle, best = points[1], max(points, key=lambda point: point.reward)
-    say(f"From MLE to the best iteration: {100 * (best.reward - mle.reward):+.1f} points ({best.policy}).")
+    mle, last = points[1], points[-1]
+    say(f"From MLE to the last iteration: {100 * (last.reward - mle.reward):+.1f} points.")
     say(f"Learning curve: {curve}\nEpisodes to look at: {page}")
     say(f"Use the policy: vispro-agents evaluate --policy {args.run_dir} --env {settings.env}")
     say(f"See what it still gets wrong: vispro-agents persistent {args.run_dir}")

@@ -150,15 +150,14 @@ def evaluate(
 def run(args: EvaluateArgs) -> Leaderboard:
     """Measure, print and write what was asked for.
 
-    Policies are loaded one after another, since two models seldom fit into one memory. If one fails, what the others earned is
-    printed and written all the same.
+    Policies are loaded one after another, since two models seldom fit into one memory. If one fails, what those before it
+    earned is printed and written all the same.
 
     Raises:
         UsageError: If environment, policies or numbers make no sense.
         DatasetError: If the data or the split is missing or damaged.
         BackendError: If perception cannot serve anything.
     """
-    sys.path.insert(0, "")  # a console script does not find modules of the working directory by itself
     _check(args)
     ks = tuple(sorted(set(args.pass_at or (1, args.samples))))
     draws = Draws(args.samples, ks, _sampling(args)) if args.samples else None

@@ -248,9 +248,7 @@ def _read_table(path: Path, wanted: pc.Expression | None = None) -> pa.Table:
             return pq.read_table(BytesIO(data), filters=wanted, page_checksum_verification=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         cause = " ".join(str(error).split())
-        raise UsageError(
-            f"{path} is damaged ({cause:.200}). Remove it and run the training command again, which makes it anew."
-        ) from error
+        raise UsageError(f"{path} is damaged ({cause:.200}). Restore it from a copy, or begin in another folder.") from error
     raise UsageError(f"{path} is no experience of this version of vispro_agents. Choose another folder for the run.")
 
 

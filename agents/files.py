@@ -30,3 +30,13 @@ def write_whole(path: Path, data: bytes) -> None:
         os.fsync(folder)  # the new name is on disk only once its folder is
     finally:
         os.close(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Return once all files of a folder are on disk."""
+    for path in [*folder.rglob("*"), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

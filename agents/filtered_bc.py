@@ -90,10 +90,13 @@ def train(args: Args, console: Console | None = None) -> list[Point]:
         DatasetError: If data is missing or damaged.
     """
     corrections = load_corrections(args.corrections) if args.corrections else []
+    if args.sampler == "vllm":
+        require_vllm(args)
     with open_run(args, console) as run:
         policy, demonstrations = begin(run, args.model, args.imitation, args.optimizer)
         start = [point.policy for point in run.points if point.iteration == 0][-1]
-        vllm = start_vllm(args, run) if args.sampler == "vllm" else None
+        unfinished = run.points[-1].iteration < args.iterations
+        vllm = start_vllm(args, run) if args.sampler == "vllm" and unfinished else None
         for iteration in range(run.points[-1].iteration + 1, args.iterations + 1):
             # Grow
             positions = run.choose(args.queries, f"queries {iteration}") if args.queries else []
@@ -121,12 +124,23 @@ def train(args: Args, console: Console | None = None) -> list[Point]:
         return run.points
 
 
+def require_vllm(args: Args) -> None:
+    """Check before anything is tried that vLLM can sample.
+
+    Raises:
+        UsageError: If it is missing, or there would be no adapters for it.
+    """
+    from vispro_agents.policies.vllm import import_vllm
+
+    if args.model.model == "tiny" or not args.model.lora_rank:
+        raise UsageError("--sampler vllm takes the adapters of each Improve step. Name a --model, with --lora-rank above 0.")
+    import_vllm()
+
+
 def start_vllm(args: Args, run: Run) -> VLLMPolicy:
     """Start vLLM with the model that is trained."""
     from vispro_agents.policies.vllm import VLLMPolicy
 
-    if not args.model.lora_rank:
-        raise UsageError("--sampler vllm takes the adapters of each Improve step. Set --lora-rank above 0.")
     return VLLMPolicy(
         args.model.model,
         str(run.policy_path(run.points[-1].policy)),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from vispro_agents.errors import UsageError
 from vispro_agents.experience import Row
@@ -42,11 +43,12 @@ def begin(run: Run, model: ModelArgs, args: ImitationArgs, optimizer: OptimizerA
     Raises:
         UsageError: If the model cannot be loaded, or there is nothing to imitate.
     """
+    # A model that cannot be loaded is told before anything is tried.
+    policy = load_policy_of(run, model, run.points[-1].policy) if run.points else load_first(run, model)
     demonstrations = run.demonstrations(args.demonstrations)
-    if run.points:
-        policy = load_policy_of(run, model, run.points[-1].policy)
-    else:
-        policy = make_policy(run, model, demonstrations)
+    if policy is None:
+        policy = make_tiny(run, demonstrations, model.device)
+    if not run.points:
         run.finish(policy, "base", 0)
     if len(run.points) == 1 and demonstrations and args.mle_epochs:
         pairs = [(row.query, row.program or "") for row in demonstrations]
@@ -57,21 +59,49 @@ def begin(run: Run, model: ModelArgs, args: ImitationArgs, optimizer: OptimizerA
 
 def load_policy_of(run: Run, model: ModelArgs, name: str) -> LanguageModelPolicy:
     """A saved policy of the run, to be trained further."""
-    return LanguageModelPolicy.load(run.policy_path(name), device=model.device, dtype=model.dtype)
+    return load_saved(run.policy_path(name), model)
 
 
-def make_policy(run: Run, model: ModelArgs, demonstrations: Sequence[Row]) -> LanguageModelPolicy:
-    """The policy as it is before anything is learned."""
-    if (Path(model.model) / "policy.json").is_file():
-        return LanguageModelPolicy.load(Path(model.model), device=model.device, dtype=model.dtype)
-    if model.model != "tiny":
-        return load_model(model)
+def load_saved(path: Path, model: ModelArgs) -> LanguageModelPolicy:
+    """A saved policy, to be trained further. Weights that are trained themselves have to be float32: small steps need it."""
+    is_adapter = (path / "adapter_config.json").is_file()
+    return LanguageModelPolicy.load(path, device=model.device, dtype=model.dtype if is_adapter else "float32")
+
+
+def load_first(run: Run, model: ModelArgs) -> LanguageModelPolicy | None:
+    """The model that was asked for as a policy; None for a tiny one, which is made from demonstrations.
+
+    Raises:
+        UsageError: If it cannot be loaded, or settings are given that it does not have.
+    """
+    saved = Path(model.model)
+    if model.model == "tiny" or (saved / "policy.json").is_file():
+        own = ModelArgs(model=model.model, device=model.device)
+        ignored = [f.name.replace("_", "-") for f in fields(ModelArgs) if getattr(model, f.name) != getattr(own, f.name)]
+        if ignored:
+            kind = "A tiny model" if model.model == "tiny" else "A saved policy"
+            raise UsageError(f"{kind} has settings of its own: leave out --{', --'.join(ignored)}, or name a model of the hub.")
+        return None if model.model == "tiny" else load_saved(saved, model)
+    if model.quantize != "none" and not model.lora_rank:
+        raise UsageError("Weights of 4 bits cannot be trained. Set --lora-rank above 0, or --quantize none.")
+    if not model.lora_rank and model.dtype == "auto":
+        model = replace(model, dtype="float32")
+    return load_model(model, seed=run.seed("adapters"))
+
+
+def make_tiny(run: Run, demonstrations: Sequence[Row], device: str) -> LanguageModelPolicy:
+    """A small model with random weights that knows the words of the queries."""
     from vispro_agents.policies.tiny import create_tiny
 
     programs = [row.program for row in demonstrations if row.program]
     if not programs:
         raise UsageError("A tiny model learns its vocabulary from demonstrations. Ask for some, or name a trained --model.")
-    return create_tiny([*known_queries(run), *(member.name for member in API)], programs, seed=run.seed("weights"))
+    policy = create_tiny([*known_queries(run), *(member.name for member in API)], programs, seed=run.seed("weights"))
+    if device != "cpu":
+        with TemporaryDirectory() as folder:  # as any saved policy is moved
+            policy.save(Path(folder))
+            policy = LanguageModelPolicy.load(Path(folder), device=device, dtype="float32")
+    return policy
 
 
 def known_queries(run: Run) -> list[str]:
@@ -103,4 +133,4 @@ def train_on(
         seed=run.seed(f"training {what}"),
         on_step=lambda done, total: run.progress.update(task, completed=done, total=total),
     )
-    run.log("training", {"loss": loss}, len(run.points))
+    run.log("cloning", {"loss": loss})

@@ -77,11 +77,16 @@ def train(args: Args, console: Console | None = None) -> list[Point]:
         )
     if args.top_p < 1.0:
         raise UsageError(f"--top-p {args.top_p}: REINFORCE needs programs from the policy as it is. Expected 1.0.")
+    if not args.temperature > 0.0 or args.queries_per_step < 1 or args.queries < 1:
+        raise UsageError(
+            f"--temperature {args.temperature} --queries-per-step {args.queries_per_step} --queries {args.queries}: "
+            "expected numbers above 0."
+        )
     with open_run(args, console) as run:
         policy, _ = begin(run, args.model, args.imitation, args.optimizer)
         optimizer = Optimizer(policy, args.optimizer, args.learning_rate)
         done = run.points[-1].iteration
-        if done:
+        if 0 < done < args.iterations:
             optimizer.load_state_dict(torch.load(_state_path(run, done), weights_only=True))
         for iteration in range(done + 1, args.iterations + 1):
             positions = run.choose(args.queries, f"queries {iteration}")
@@ -94,14 +99,15 @@ def train(args: Args, console: Console | None = None) -> list[Point]:
                 with training_mode(policy, run.seed(f"step {iteration} {step}"), dropout=False):
                     loss = optimizer.step(policy_gradient_rows(run, policy, rows, args.baseline), len(rows), args.temperature)
                 rolled_out += rows
-                total_step = (iteration - 1) * -(-len(positions) // args.queries_per_step) + step
-                run.log("training", {"loss": loss, "reward": mean([row.reward for row in rows])}, total_step)
+                run.log("reinforce", {"loss": loss, "reward": mean([row.reward for row in rows])}, len(rolled_out))
             buffer = io.BytesIO()
             torch.save(optimizer.state_dict(), buffer)
             write_whole(_state_path(run, iteration), buffer.getvalue())
             trained_on = sum(row.reward > 0.0 for row in rolled_out)
             run.finish(policy, f"iteration-{iteration}", iteration, trained_on=trained_on, grown=rolled_out)
-            _state_path(run, iteration - 1).unlink(missing_ok=True)
+            _forget_states(run, iteration)
+        if done:
+            _forget_states(run, run.points[-1].iteration)
         return run.points
 
 
@@ -124,6 +130,13 @@ def advantages(rows: Sequence[Row], baseline: Literal["none", "leave-one-out"]) 
     for row in rows:
         groups[row.sample_id].append(row.reward)
     return [row.reward - (sum(group) - row.reward) / (len(group) - 1) for row in rows for group in (groups[row.sample_id],)]
+
+
+def _forget_states(run: Run, iteration: int) -> None:
+    """Remove the states of earlier iterations, also those that a killed process left behind."""
+    for path in run.args.run_dir.glob("optimizer-*.pt"):
+        if int(path.stem.partition("-")[2]) < iteration:
+            path.unlink(missing_ok=True)
 
 
 def _state_path(run: Run, iteration: int) -> Path:

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from vispro_agents.curve import Point, best_policy_path
+from vispro_agents.curve import Point, last_policy_path
 from vispro_agents.evaluate import Episode, choose_positions, open_env, play
 from vispro_agents.run import RunArgs
 from vispro_gym.rendering.picture import draw_pictures
@@ -85,7 +85,7 @@ def write_report(args: RunArgs, points: Sequence[Point], path: Path) -> None:
     from vispro_agents.policies.language_model import LanguageModelPolicy  # imports torch
 
     env = open_env(args.env, args.eval_split, args.data_dir, args.images)
-    policy = LanguageModelPolicy.load(best_policy_path(args.run_dir))
+    policy = LanguageModelPolicy.load(last_policy_path(args.run_dir))
     positions = choose_positions(len(env.dataset), _ASKED, args.seed)
     episodes = [episode for batch in play(policy, env, positions) for episode in batch]
     cards = [make_card(episode) for episode in choose_episodes(episodes, _EPISODES)]

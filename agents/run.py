@@ -29,7 +29,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from vispro_agents.curve import CURVE, Point, read_curve, write_curve
 from vispro_agents.errors import UsageError
 from vispro_agents.evaluate import Episode, choose_positions, find_scenes, mean, open_env, score
-from vispro_agents.experience import Experience, Phase, Row
+from vispro_agents.experience import FOLDER, Experience, Phase, Row
+from vispro_agents.files import sync_folder
 from vispro_agents.policies.base import Completion, Prompt, Sampler, Sampling
 from vispro_agents.policies.language_model import LanguageModelPolicy
 from vispro_agents.tracking import Tracker, open_trackers
@@ -96,9 +97,11 @@ class Run:
     def __init__(self, args: RunArgs, trackers: Sequence[Tracker], progress: Progress) -> None:
         self.args = args
         self.progress = progress
-        self.experience = Experience(args.run_dir / "experience")
+        self.experience = Experience(args.run_dir / FOLDER)
         self.points = _read_points(args)
         self._trackers = trackers
+        self._is_claimed = False
+        self._executed = self.points[-1].executed if self.points else 0
         options: dict[str, Any] = {"data_dir": args.data_dir, "images": args.images, "perception": args.perception}
         self.env = open_env(args.env, args.train_split, **options, num_scenes=args.num_scenes)
         self._eval_env = open_env(args.env, args.eval_split, **options)
@@ -121,19 +124,27 @@ class Run:
         """Expert programs for `count` samples that earned their reward.
 
         Raises:
-            UsageError: If the dataset has no functional programs, or none of the experts' programs earned a reward.
+            UsageError: If none of the samples has a functional program, or none of the experts' programs earned a reward.
         """
         if not count:
             return []
         positions = self.choose(count, "demonstrations")
 
-        def write(samples: Sequence[Sample], seed: int) -> list[Completion]:
+        programs: dict[int, str] = {}
+        reason = ""
+        for position in positions:
             try:
-                return [Completion(translate(sample)) for sample in samples]
+                programs[position] = translate(self.env.dataset[position])
             except UntranslatableError as error:
-                raise UsageError(f"There are no demonstrations: {error} Train with --demonstrations 0.") from error
+                reason = str(error)
+        if not programs:
+            raise UsageError(f"There are no demonstrations: {reason} Train with --demonstrations 0.")
+        by_id = {self.env.dataset[position].sample_id: program for position, program in programs.items()}
 
-        rows = self.try_programs("000-1-demonstration", "demonstration", 0, write, positions, policy="expert")
+        def write(samples: Sequence[Sample], seed: int) -> list[Completion]:
+            return [Completion(by_id[sample.sample_id]) for sample in samples]
+
+        rows = self.try_programs("000-1-demonstration", "demonstration", 0, write, list(programs), policy="expert")
         if not any(row.reward for row in rows):
             raise UsageError(f"None of {count} expert programs earned a reward: there is nothing to imitate.")
         return [row for row in rows if row.reward]
@@ -165,6 +176,7 @@ class Run:
             chunk = f"{key}-{number:05d}"
             batch = asked[start : start + _BATCH]
             if not self.experience.has(chunk):
+                self._claim()
                 samples = [env.dataset[position] for _, position in batch]
                 completions = write(samples, self.seed(chunk))
                 scenes = self._eval_scenes if evaluating else None
@@ -246,6 +258,7 @@ class Run:
             by_type[row.question_type].append(row.reward)
         checked = [float(row.semantic) for row in rows if row.semantic is not None]
         before = self.points[-1].executed if self.points else 0
+        self._executed = before + len(grown)
         point = Point(
             policy=name,
             iteration=iteration,
@@ -255,17 +268,27 @@ class Run:
             by_type={kind: mean(rewards) for kind, rewards in sorted(by_type.items())},
             trained_on=trained_on,
             grow_reward=mean([row.reward for row in grown]) if grown else None,
-            executed=before + len(grown),
+            executed=self._executed,
         )
         self.points.append(point)
         write_curve(self.args.run_dir, settings_of(self.args), self.points)
         figures = {"reward": point.reward, "semantic": point.semantic, "grow_reward": point.grow_reward, "trained_on": trained_on}
-        self.log("iteration", {name: value for name, value in figures.items() if value is not None}, len(self.points) - 1)
+        self.log("iteration", {name: value for name, value in figures.items() if value is not None})
         semantic = "" if point.semantic is None else f", truly right {100 * point.semantic:.1f} %"
         self.progress.console.print(f"{name}: held-out reward {100 * point.reward:.1f} %{semantic}", highlight=False)
 
-    def log(self, group: str, figures: dict[str, float], step: int) -> None:
-        """Send figures to the trackers."""
+    def log(self, group: str, figures: dict[str, float], sampled: int = 0) -> None:
+        """Send figures to the trackers.
+
+        Their step is the number of programs sampled so far (plus that of the points, so that it always rises): all learners and
+        all figures have one clock, which some trackers ask for.
+
+        Args:
+            group: What the figures are about.
+            figures: By name.
+            sampled: Programs that were sampled in this phase until now.
+        """
+        step = self._executed + sampled + len(self.points)
         for tracker in self._trackers:
             tracker.log({f"{group}/{name}": value for name, value in figures.items()}, step=step)
 
@@ -277,6 +300,12 @@ class Run:
         task, names = self.env.task, self.env.dataset.image_names
         return [Prompt(sample.sample_id, sample.query, task.instructions, names) for sample in samples]
 
+    def _claim(self) -> None:
+        """Make the folder that of a run with these settings; not before something is tried, so that a mistake leaves no trace."""
+        if not self._is_claimed and not self.points:
+            write_curve(self.args.run_dir, settings_of(self.args), [])
+        self._is_claimed = True
+
     def _save(self, policy: LanguageModelPolicy) -> None:
         """Save a policy such that its folder is whole or not there."""
         path = self.policy_path(policy.name)
@@ -284,6 +313,7 @@ class Run:
         for leftover in (scratch, path):
             shutil.rmtree(leftover, ignore_errors=True)
         policy.save(scratch)
+        sync_folder(scratch)
         scratch.rename(path)
 
 
@@ -308,36 +338,51 @@ def open_run(args: RunArgs, console: Console | None = None) -> Iterator[Run]:
         UsageError: If the folder holds a run with other settings, another process trains in it, or there is no such environment.
         DatasetError: If data is missing or damaged.
     """
+    for name, value, least in (
+        ("iterations", args.iterations, 0),
+        ("queries", args.queries, 0),
+        ("samples", args.samples, 1),
+        ("num-scenes", args.num_scenes, 0),
+        ("semantic-scenes", args.semantic_scenes, 0),
+    ):
+        if value < least:
+            raise UsageError(f"--{name} {value} makes no sense. Expected {least} or more.")
+    if not args.temperature >= 0.0 or not 0.0 < args.top_p <= 1.0:
+        raise UsageError(f"--temperature {args.temperature} --top-p {args.top_p}: expected 0 or more, and above 0 up to 1.")
     args.run_dir.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(args.run_dir / ".lock", timeout=0)
+    columns = (TextColumn("{task.description:<34}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
+    trackers: list[Tracker] = []
     try:
-        lock.acquire()
+        with (
+            FileLock(args.run_dir / ".lock", timeout=0),
+            Progress(*columns, console=console or Console(quiet=True)) as progress,
+        ):
+            run = Run(args, trackers, progress)
+            trackers += open_trackers(args.log_with, args.run_dir, settings_of(args))
+            yield run
     except Timeout:
         raise UsageError(f"Another process trains in {args.run_dir}. Wait for it, or choose another --run-dir.") from None
-    columns = (TextColumn("{task.description:<34}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
-    with lock, Progress(*columns, console=console or Console(quiet=True)) as progress:
-        trackers = open_trackers(args.log_with, args.run_dir, settings_of(args))
-        try:
-            yield Run(args, trackers, progress)
-        finally:
-            for tracker in trackers:
-                tracker.finish()
-            lock.release()
+    finally:
+        for tracker in trackers:
+            tracker.finish()
 
 
 def settings_of(args: RunArgs) -> dict[str, Any]:
     """The arguments as JSON, with the learner's name, without what may change: the folder, and where figures are sent."""
     settings: dict[str, Any] = json.loads(json.dumps(asdict(args), default=str))
+    corrections = getattr(args, "corrections", None)
+    if corrections is not None:  # what is in the file counts, not where it is
+        settings["corrections"] = blake2b(Path(corrections).read_bytes(), digest_size=16).hexdigest()
     return {"learner": type(args).__module__.rpartition(".")[2]} | {
         key: value for key, value in settings.items() if key not in ("run_dir", "log_with")
     }
 
 
 def _read_points(args: RunArgs) -> list[Point]:
-    """The finished phases of the run to resume; of a new run none, and its settings are written."""
-    wanted = settings_of(args)
+    """The finished phases of the run to resume; none of a new one."""
     if not (args.run_dir / CURVE).exists():
-        write_curve(args.run_dir, wanted, [])  # the settings, before anything is tried
+        return []
+    wanted = settings_of(args)
     settings, points = read_curve(args.run_dir)
     # More iterations may be asked of a finished run; nothing else may differ.
     differing = [key for key, value in wanted.items() if settings.get(key) != value and key != "iterations"]

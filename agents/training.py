@@ -23,6 +23,7 @@ from typing import Any, Literal
 import torch
 from accelerate import Accelerator
 
+from vispro_agents.errors import UsageError
 from vispro_agents.policies.base import Prompt
 from vispro_agents.policies.language_model import LanguageModelPolicy, completion_log_probs
 
@@ -32,7 +33,7 @@ class OptimizerArgs:
     """How gradient steps are taken."""
 
     batch_size: int = 16
-    """Programs per optimizer step."""
+    """Programs per optimizer step of cloning (imitation of demonstrations, Improve)."""
     micro_batch_size: int = 32
     """Programs per forward pass; gradients of a larger batch are accumulated."""
     optimizer: Literal["adamw", "muon"] = "muon"
@@ -44,6 +45,13 @@ class OptimizerArgs:
     """Norm at which gradients are clipped."""
     gradient_checkpointing: bool = False
     """Whether activations are computed again instead of kept: slower, and large models fit."""
+
+    def __post_init__(self) -> None:
+        if min(self.batch_size, self.micro_batch_size) < 1 or not self.max_grad_norm > 0.0:
+            raise UsageError(
+                f"--batch-size {self.batch_size} --micro-batch-size {self.micro_batch_size} "
+                f"--max-grad-norm {self.max_grad_norm}: expected numbers above 0."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ class Optimizer:
         self._weights = [weight for weight in policy.model.parameters() if weight.requires_grad]
         optimizers = _optimizers(policy.model, self._weights, args, learning_rate)
         # The policy's model is where it shall be already.
-        self._accelerator = Accelerator(device_placement=False, cpu=policy.model.device.type == "cpu")
+        self._accelerator = Accelerator(device_placement=False)
         self._model, *self._optimizers = self._accelerator.prepare(policy.model, *optimizers)
         self._schedules = []
         if total_steps is not None:
@@ -190,7 +198,6 @@ def clone(
     epochs: int,
     learning_rate: float,
     seed: int,
-    loss_per: Literal["token", "program"] = "token",
     on_step: Callable[[int, int], None] | None = None,
 ) -> float:
     """Raise the probability of each program given its query (behaviour cloning). The policy is changed in place.
@@ -205,11 +212,10 @@ def clone(
         epochs: Passes over the rows.
         learning_rate: Peak learning rate; it falls to zero along a cosine.
         seed: Seed of the order of the rows, and of dropout.
-        loss_per: What the loss of a batch is the mean over: its tokens, or its programs.
         on_step: Called after each optimizer step with `(steps done, steps in total)`.
 
     Returns:
-        Mean loss over all steps, in nats.
+        Mean loss over all steps, in nats per token.
 
     Raises:
         ValueError: If there are no rows.
@@ -226,8 +232,7 @@ def clone(
             order = rng.sample(range(len(rows)), len(rows))
             for number in range(per_epoch):
                 batch = [rows[index] for index in order[number * args.batch_size : (number + 1) * args.batch_size]]
-                tokens = sum(len(row.completion_ids) for row in batch)
-                total += optimizer.step(batch, tokens if loss_per == "token" else len(batch))
+                total += optimizer.step(batch, sum(len(row.completion_ids) for row in batch))
                 if on_step:
                     on_step(epoch * per_epoch + number + 1, steps)
     return total / max(1, steps)
@@ -247,9 +252,9 @@ def training_mode(policy: LanguageModelPolicy, seed: int, *, dropout: bool = Tru
         torch.manual_seed(seed)
         policy.model.train()
         if not dropout:
-            for module in policy.model.modules():
-                if isinstance(module, torch.nn.Dropout):
-                    module.eval()
+            policy.model.eval()
+            for module in policy.model.modules():  # layers keep no activations in training mode only
+                module.training = bool(getattr(module, "gradient_checkpointing", False))
         try:
             yield
         finally:

@@ -170,8 +170,9 @@ def test_programs_are_lucky_or_right(handmade: Dataset) -> None:
     engine.scenes = scenes
     for outcome, before, (expected, verdict) in zip(engine.run(jobs), alone, programs.values(), strict=True):
         assert (outcome.outcome, outcome.reward) == (expected, float(verdict))
-        kept = replace(outcome, outcome=before.outcome, reward=before.reward, scenes=0)
-        assert kept == before, "answer, trace, soft score and all else are those on the own picture"
+        assert outcome.soft == (before.soft if outcome.outcome != "lucky" else 0.0)
+        kept = replace(outcome, outcome=before.outcome, reward=before.reward, soft=before.soft, scenes=0)
+        assert kept == before, "answer, trace and all else are those on the own picture"
         assert outcome.scenes == (6 if before.reward else 0)
 
 

@@ -174,7 +174,7 @@ class Engine:
         checked = []
         for outcome, (is_right, scenes) in zip(outcomes, self.scenes.verdicts(jobs, outcomes), strict=True):
             if outcome.reward and is_right is False:
-                outcome = replace(outcome, outcome="lucky", reward=0.0)
+                outcome = replace(outcome, outcome="lucky", reward=0.0, soft=0.0)
             checked.append(replace(outcome, scenes=scenes) if scenes else outcome)
         return checked
 

@@ -56,7 +56,7 @@ def load_policy(spec: str, dataset: Dataset) -> Policy:
             "random": random programs from the grammar, or `random(seed=1)`;
             "constant:TEXT": a program that answers TEXT;
             "crash": a program that raises;
-            a folder: a training run (its policy with the best held-out reward) or one saved policy inside it;
+            a folder: a training run (its last policy) or one saved policy inside it;
             "module:attribute": your own policy class or factory, called without arguments;
             `transformers(model="...", prompt="full")`: a model of the hub or a folder as it is, with the options of `ModelArgs`;
             `vllm(model="...", adapter="...")`: the same through vLLM, with the options of `VLLMPolicy`;
@@ -156,11 +156,11 @@ def _fits(value: object, hint: Any) -> bool:
 
 
 def _load_trained(path: Path) -> Policy:
-    """The policy saved in `path`, or the best of the training run in `path`."""
+    """The policy saved in `path`, or the last of the training run in `path`."""
     if not any((path / name).is_file() for name in _SAVED):
-        from vispro_agents.curve import best_policy_path
+        from vispro_agents.curve import last_policy_path
 
-        path = best_policy_path(path)
+        path = last_policy_path(path)
     from vispro_agents.policies.language_model import LanguageModelPolicy  # imports torch
 
     return LanguageModelPolicy.load(path)

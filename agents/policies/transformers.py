@@ -36,7 +36,7 @@ class ModelArgs:
     prompt: PromptStyle = "full"
     """What the model reads when it writes programs: comment (the query), short (an instruction), full (language and examples)."""
     training_prompt: PromptStyle = "short"
-    """What the model reads when it is trained."""
+    """What the model reads when it is cloned: imitation of demonstrations, and Improve. A policy gradient reads `prompt`."""
     chat: Literal["auto", "yes", "no"] = "auto"
     """Whether prompts are turns of a chat. auto: if the tokenizer has a chat template."""
     lora_rank: int = 16
@@ -76,12 +76,10 @@ def load_model(args: ModelArgs, seed: int = 0) -> LanguageModelPolicy:
         raise UsageError(
             "'tiny' is made from the queries and programs of a run, see `create_tiny`. Name a model of the hub or a folder."
         )
-    if args.quantize != "none" and not args.lora_rank:
-        raise UsageError("Weights of 4 bits cannot be trained. Set --lora-rank above 0, or --quantize none.")
     if (Path(args.model) / "adapter_config.json").is_file():
         raise UsageError(
             f"--model {args.model} is an adapter, expected a whole model. Merge it first: "
-            f"vispro_agents.policies.transformers.merge({args.model!r}, 'merged')."
+            f"vispro-agents merge --policy {args.model} --out merged"
         )
     with quiet():
         model = read_model(args.model, device=args.device, dtype=args.dtype, quantize=args.quantize)
@@ -109,10 +107,12 @@ def merge(path: Path | str, out: Path | str) -> None:
         out: Folder of the new policy. Weights have the number format of the model below the adapter.
 
     Raises:
-        UsageError: If the folder holds no adapter, or what `LanguageModelPolicy.load` says.
+        UsageError: If the folder holds no adapter, or that of the new policy exists, or what `LanguageModelPolicy.load` says.
     """
     from vispro_agents.policies.language_model import LanguageModelPolicy
 
+    if Path(out).exists():
+        raise UsageError(f"{out} is there already. Choose another folder, or remove it.")
     if not (Path(path) / "adapter_config.json").is_file():
         raise UsageError(f"{path} holds no adapter: expected adapter_config.json. There is nothing to merge.")
     # Weights of 4 bits lose what is added to them, so those that they were made from are taken.

@@ -62,7 +62,7 @@ class VLLMPolicy:
         max_model_len: int | None = None,
         seed: int = 0,
     ) -> None:
-        self._vllm, lora = _import()
+        self._vllm, lora = import_vllm()
         self._lora_request = lora.LoRARequest
         rank = lora_rank or (_rank(adapter) if adapter is not None else 0)
         if rank > _RANKS[-1]:
@@ -121,6 +121,7 @@ class VLLMPolicy:
         # Both are new each time, even for the same folder: vLLM knows loaded weights by the number and kept prefixes by the name.
         self._adapters += 1
         self._adapter = self._lora_request(f"adapter-{self._adapters}", self._adapters, str(Path(path).resolve()))
+        self.name = Path(path).name
 
     def propose(self, prompts: Sequence[Prompt]) -> list[str]:
         """Write the most probable program for each prompt, token by token (greedy)."""
@@ -186,7 +187,7 @@ class VLLMPolicy:
             raise UsageError(f"vLLM does not draw with {sampling}: {_short(error)}.") from error
 
 
-def _import() -> tuple[Any, Any]:
+def import_vllm() -> tuple[Any, Any]:
     """The package vllm and its module of LoRA requests."""
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")  # it would tell its makers what runs here
     try:

@@ -1,9 +1,10 @@
-"""A small dataset in GQA's layout that a policy can learn in seconds."""
+"""A small dataset in GQA's layout that a policy can learn in seconds, and one thread for torch: tests run side by side."""
 
 from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,16 @@ def _questions(graph: dict[str, Any], image_id: str, rng: random.Random) -> list
         ],
     }  # fmt: skip
     return [exist, color]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

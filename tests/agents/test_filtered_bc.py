@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 from dataclasses import replace
@@ -10,13 +11,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from vispro_agents.curve import best_policy_path
+from vispro_agents.curve import last_policy_path
 from vispro_agents.errors import UsageError
 from vispro_agents.evaluate import evaluate
 from vispro_agents.experience import Experience, Row
 from vispro_agents.filtered_bc import Args, select_pairs, train
 from vispro_agents.imitation import ImitationArgs
 from vispro_agents.policies.language_model import LanguageModelPolicy
+from vispro_agents.policies.transformers import ModelArgs
+from vispro_gym.datasets.errors import DatasetError
 
 ROW = Row(
     phase="grow", iteration=1, split="train", sample_id="1", draw=0, policy="mle", seed=0, query="q", reply="a", program="a",
@@ -132,15 +135,13 @@ def test_the_curve_tells_what_the_experience_holds(run_dir: Path) -> None:
     assert any(rewards), "no program earned a reward: the run is too small to test anything"
 
 
-def test_the_best_policy_is_the_one_that_loads(run_dir: Path, settings: Args) -> None:
-    points = json.loads((run_dir / "curve.json").read_text())["points"]
-    best = max(point["reward"] for point in points)
-    path = best_policy_path(run_dir)
-    assert next(point["reward"] for point in points if point["policy"] == path.name) == best
+def test_a_run_is_its_last_policy(run_dir: Path, settings: Args) -> None:
+    path = last_policy_path(run_dir)
+    assert path.name == "iteration-2"
     by_run = evaluate(str(run_dir), settings.env, data_dir=settings.data_dir)
     by_path = evaluate(str(path), settings.env, data_dir=settings.data_dir)
     assert by_run == by_path
-    assert by_run.policy == path.name
+    assert by_run.policy == "iteration-2"
 
 
 def test_the_seed_decides_everything(run_dir: Path, settings: Args, tmp_path: Path) -> None:
@@ -182,6 +183,51 @@ def test_a_finished_run_is_not_run_again(run_dir: Path, settings: Args) -> None:
 def test_a_run_with_other_settings_is_not_overwritten(run_dir: Path, settings: Args) -> None:
     with pytest.raises(UsageError, match="with another seed, temperature"):
         train(replace(settings, run_dir=run_dir, seed=1, temperature=0.5))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"env": "VisProg-GQQ-v0"}, "VisProg-GQQ-v0"),
+        ({"data_dir": Path("/no/such/folder")}, "/no/such/folder"),
+        ({"model": ModelArgs(model="/no/such/model")}, "/no/such/model"),
+        ({"log_with": ("wandb",)}, "pip install wandb"),
+        ({"sampler": "vllm", "model": ModelArgs(model="some/model")}, "vllm"),
+        ({"iterations": -1}, "--iterations -1"),
+    ],
+)
+def test_a_mistake_leaves_no_trace(settings: Args, tmp_path: Path, wrong: dict[str, object], named: str) -> None:
+    """A wrong command names what is wrong, and the right one after it begins as if nothing had been."""
+    if named == "pip install wandb" and importlib.util.find_spec("wandb"):
+        pytest.skip("wandb is installed here")
+    folder = tmp_path / "run"
+    with pytest.raises((UsageError, DatasetError), match=named):
+        train(replace(settings, **{"run_dir": folder, "iterations": 0, **wrong}))  # type: ignore[arg-type]
+    imitation = ImitationArgs(demonstrations=8, mle_epochs=0)
+    right = replace(settings, run_dir=folder, iterations=0, eval_episodes=2, imitation=imitation)
+    assert [point.policy for point in train(right)] == ["base"]
+
+
+def test_edited_corrections_are_another_run(settings: Args, tmp_path: Path) -> None:
+    file = tmp_path / "corrections.yaml"
+    program = "def execute_command(image):\n    return 'yes'\n"
+    file.write_text(json.dumps([{"query": "Is there a cup?", "program": program}]))
+    imitation = ImitationArgs(demonstrations=8, mle_epochs=0)
+    args = replace(
+        settings,
+        run_dir=tmp_path / "run",
+        iterations=0,
+        eval_episodes=2,
+        imitation=imitation,
+        corrections=file,
+        semantic_scenes=0,
+    )
+    train(args)
+    moved = file.rename(tmp_path / "moved.yaml")
+    train(replace(args, corrections=moved))
+    moved.write_text(json.dumps([{"query": "Is there a cup?", "program": program.replace("yes", "no")}]))
+    with pytest.raises(UsageError, match="another corrections"):
+        train(replace(args, corrections=moved))
 
 
 def test_from_the_start_each_time(run_dir: Path, settings: Args, tmp_path: Path) -> None:
@@ -246,5 +292,6 @@ def test_figures_are_logged(run_dir: Path) -> None:
     events.Reload()
     logged = [(event.step, event.value) for event in events.Scalars("iteration/reward")]
     points = json.loads((run_dir / "curve.json").read_text())["points"]
-    assert logged == [(step, pytest.approx(point["reward"])) for step, point in enumerate(points)]
-    assert len(events.Scalars("training/loss")) == 3
+    steps = (1, 2, 48 + 3, 96 + 4)  # programs sampled so far, and points
+    assert logged == [(step, pytest.approx(point["reward"])) for step, point in zip(steps, points, strict=True)]
+    assert len(events.Scalars("cloning/loss")) == 3

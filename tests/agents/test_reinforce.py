@@ -135,8 +135,24 @@ def test_steps_of_an_unfinished_iteration_are_taken_again(run_dir: Path, setting
     assert (folder / "curve.json").read_bytes() == (run_dir / "curve.json").read_bytes()
 
 
+def test_fewer_iterations_than_finished_are_read(run_dir: Path, settings: Args) -> None:
+    assert [point.policy for point in train(replace(settings, run_dir=run_dir, iterations=1))] == ["base", "iteration-1"]
+    assert [point.policy for point in train(replace(settings, run_dir=run_dir))][-1] == "iteration-2"
+
+
+def test_states_that_a_killed_process_left_are_removed(run_dir: Path, settings: Args, tmp_path: Path) -> None:
+    folder = tmp_path / "left"
+    shutil.copytree(run_dir, folder)
+    (folder / "optimizer-1.pt").write_bytes(b"left behind")
+    train(replace(settings, run_dir=folder))
+    assert [path.name for path in folder.glob("optimizer-*")] == ["optimizer-2.pt"]
+
+
 def test_impossible_settings_are_refused(settings: Args, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--samples 2 or more, got 1"):
         train(replace(settings, run_dir=tmp_path / "a", samples=1, baseline="leave-one-out"))
     with pytest.raises(UsageError, match="--top-p 0.9"):
         train(replace(settings, run_dir=tmp_path / "b", top_p=0.9))
+    for wrong in ({"temperature": 0.0}, {"queries_per_step": 0}, {"queries": 0}):
+        with pytest.raises(UsageError, match="expected numbers above 0"):
+            train(replace(settings, run_dir=tmp_path / "c", **wrong))  # type: ignore[arg-type]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import random
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from tests.agents.policies import models
+from vispro_agents.errors import UsageError
 from vispro_agents.policies.base import Prompt, Sampling
 from vispro_agents.policies.language_model import LanguageModelPolicy
 from vispro_agents.policies.tiny import create_tiny
-from vispro_agents.training import Optimizer, OptimizerArgs, TrainingRow, batch_loss, clone, encode_rows
+from vispro_agents.training import Optimizer, OptimizerArgs, TrainingRow, batch_loss, clone, encode_rows, training_mode
 
 QUERIES = ["Is there a cup?", "What color is the very large old book?", "How many dogs?"]
 PROGRAMS = [
@@ -151,6 +155,12 @@ def test_a_single_step_trains(policy: LanguageModelPolicy) -> None:
     assert not any(torch.equal(a, b) for a, b in zip(before, policy.model.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"micro_batch_size": 0}, {"max_grad_norm": 0.0}])
+def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="expected numbers above 0"):
+        OptimizerArgs(**wrong)
+
+
 def test_nothing_to_train_on_is_an_error(policy: LanguageModelPolicy) -> None:
     with pytest.raises(ValueError, match="at least one program"):
         clone(policy, [], OptimizerArgs(), epochs=1, learning_rate=1e-3, seed=0)
@@ -163,3 +173,20 @@ def test_what_is_trained_is_what_is_sampled(policy: LanguageModelPolicy) -> None
     drawn = policy.complete(prompts, Sampling(temperature=0.3), seed=1)
     same = [policy.encode_reply(completion.text) == list(completion.token_ids) for completion in drawn]
     assert sum(same) >= 27  # a model may spell a word in other tokens than the tokenizer would
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_dropout_can_be_left_out(tmp_path: Path, checkpointing: bool) -> None:
+    """GPT-2 drops attention by a function, not by a module."""
+    policy = LanguageModelPolicy.load(models.write("gpt2", tmp_path / "gpt2"))
+    assert policy.model.config.attn_pdrop > 0
+    if checkpointing:
+        policy.model.activation_checkpointing_enable()
+    rows = encode_rows(policy, PAIRS[:1])
+
+    def loss(seed: int, dropout: bool) -> float:
+        with training_mode(policy, seed, dropout=dropout):
+            return batch_loss(policy.model, rows, 1.0, 1.0, policy.tokenizer.pad_token_id).item()
+
+    assert loss(1, True) != loss(2, True)
+    assert loss(1, False) == loss(2, False) == batch_loss(policy.model, rows, 1.0, 1.0, policy.tokenizer.pad_token_id).item()

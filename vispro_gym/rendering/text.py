@@ -39,7 +39,7 @@ def describe_failure(outcome: Outcome) -> str:
     if outcome.outcome == "correct":
         return ""
     if outcome.outcome == "lucky":
-        return f"The answer {outcome.answer!r} is right, but on another picture the program is wrong."
+        return "The program is not right on all pictures that it was tried on."
     if outcome.error is None:
         return f"The answer {outcome.answer!r} is wrong."
     line = f"line {outcome.error['line']}: " if outcome.error["line"] else ""

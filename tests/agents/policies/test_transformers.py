@@ -183,7 +183,6 @@ def test_options_that_do_not_fit_are_refused(model: Model) -> None:
     refused(replace(args, device="gpu"), r"--device 'gpu' is unknown. Expected auto, cpu")
     refused(replace(args, device="cuda"), r"--device 'cuda' asks for a GPU .* this machine has 0")
     refused(replace(args, quantize="4bit"), "--quantize 4bit needs a GPU")
-    refused(replace(args, quantize="4bit", lora_rank=0), "Weights of 4 bits cannot be trained")
 
 
 def test_what_is_no_model_is_refused(model: Model, tmp_path: Path) -> None:
