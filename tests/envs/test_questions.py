@@ -63,8 +63,8 @@ def test_a_lucky_program_may_be_repaired_and_the_feedback_says_so() -> None:
     sample = next(sample for sample, some in zip(samples, scenes, strict=True) if {x.target for x in some} - {sample.target})
     env.reset(options={"sample_id": sample.sample_id})
     observation, reward, terminated, _, info = env.step(f"return {sample.target!r}")
-    assert (reward, terminated, info["outcome"], info["soft"]) == (0.0, False, "lucky", 1.0)
-    assert observation["feedback"] == f"The answer {sample.target!r} is right, but on another picture the program is wrong."
+    assert (reward, terminated, info["outcome"], info["soft"]) == (0.0, False, "lucky", 0.0)
+    assert observation["feedback"] == "The program is not right on all pictures that it was tried on."
     assert "Outcome: lucky, reward 0.0" in env.render()
     observation, reward, terminated, _, _ = env.step(translate(sample))
     assert (reward, terminated, observation["feedback"]) == (1.0, True, "")
