@@ -2,25 +2,17 @@
 
 vLLM, SGLang, llama.cpp, Ollama and hosted services speak this protocol. It tells no token ids, so completions have none, and
 nothing can be trained on their probabilities.
-
-Each call has an event loop and a client of its own, in a thread of its own: it does not matter whether the caller is inside
-a running loop, as in notebooks, and between calls nothing is open that somebody would have to close.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
-import os
 import random
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import openai
-from anyio.from_thread import start_blocking_portal
 from openai.types import Completion as TextCompletion
 from openai.types import CompletionChoice
 from openai.types.chat import ChatCompletion, ChatCompletionMessage
@@ -28,18 +20,11 @@ from openai.types.chat.chat_completion import Choice
 
 from vispro_agents.errors import UsageError
 from vispro_agents.policies.base import Completion, Prompt, Sampling
+from vispro_gym.endpoint import LIBRARY_ERRORS, SHOWN, Endpoint, Session, check_whole, read_key
 from vispro_gym.programs.prompt import build_prompt
 
-KEY = "OPENAI_API_KEY"
-
-_HOSTED = "https://api.openai.com/v1"
-_NO_KEY = "none"  # The library wants one. Local servers do not look at it.
 _NEXT_EXAMPLE = "\nQuery:"  # What a base model writes when it has ended its program.
-_OF_THE_REQUEST = (400, 413, 422)  # HTTP statuses that may be about one prompt alone.
 _SUSPICIOUS = 8  # So many prompts without a reply, and none with one ever, are not taken for bad prompts.
-_LIBRARY_ERRORS = (openai.OpenAIError, json.JSONDecodeError)  # The latter from replies that are JSON by their header alone.
-_SHOWN = 300
-_MODELS_SHOWN = 10
 _LOG = logging.getLogger(__name__)
 
 
@@ -81,31 +66,15 @@ class OpenAIPolicy:
         retries: int = 5,
         max_new_tokens: int = 512,
     ) -> None:
-        if not model:
-            raise UsageError("model='' is no model. Expected the endpoint's name of it.")
-        for option, value, least in (
-            ("concurrency", concurrency, 1),
-            ("retries", retries, 0),
-            ("max_new_tokens", max_new_tokens, 1),
-        ):
-            if value < least:
-                raise UsageError(f"{option}={value} makes no sense. Expected at least {least}.")
-        if not timeout > 0:
-            raise UsageError(f"timeout={timeout:g} is no time. Expected seconds, more than 0.")
+        try:
+            self._endpoint = Endpoint.at(model, base_url, concurrency, timeout, retries)
+            check_whole("max_new_tokens", max_new_tokens, least=1)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
         if endpoint not in ("chat", "completions"):
             raise UsageError(f"endpoint={endpoint!r} is unknown. Expected 'chat' or 'completions'.")
-        address = (base_url or os.environ.get("OPENAI_BASE_URL") or _HOSTED).rstrip("/")
-        if "@" in address:
-            raise UsageError(f"base_url holds a password or key, which would be shown. Set {KEY} instead.")
-        if not _is_address(address):
-            raise UsageError(f"base_url={address!r} is no address. Expected one such as 'http://localhost:8000/v1'.")
         self.name = model
-        self._model = model
-        self._base_url = address
-        self._endpoint = endpoint
-        self._concurrency = concurrency
-        self._timeout = timeout
-        self._retries = retries
+        self._protocol = endpoint
         self._max_new_tokens = max_new_tokens
         self._has_served = False
 
@@ -127,24 +96,24 @@ class OpenAIPolicy:
         """
         if not prompts:
             return []
-        key = os.environ.get(KEY, "").strip()
-        if not (key.isascii() and key.isprintable()):
-            raise UsageError(f"{KEY} holds characters that no key has. Set it to the key and nothing else.")
-        with start_blocking_portal() as portal:
-            replies, problems = portal.call(self._complete, prompts, sampling, seed, key)
+        try:
+            key = read_key()
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        replies, problems = self._endpoint.batch(key, lambda session: self._complete(session, prompts, sampling, seed))
         if problems:
             reasons = "; ".join(f"{count} x {problem}" for problem, count in problems.most_common())
             _LOG.warning(
                 "%d of %d prompts got no reply from %s, and count as failed: %s",
-                problems.total(), len(prompts), self._model, reasons,
+                problems.total(), len(prompts), self.name, reasons,
             )  # fmt: skip
         return [Completion(reply) for reply in replies]
 
     async def _complete(
-        self, prompts: Sequence[Prompt], sampling: Sampling, seed: int, key: str
+        self, session: Session, prompts: Sequence[Prompt], sampling: Sampling, seed: int
     ) -> tuple[list[str], Counter[str]]:
         options: dict[str, Any] = {
-            "model": self._model,
+            "model": self._endpoint.model,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_new_tokens or self._max_new_tokens,
@@ -156,31 +125,24 @@ class OpenAIPolicy:
         replies = [""] * len(prompts)
         problems: Counter[str] = Counter()
 
-        async def work(client: openai.AsyncOpenAI) -> None:
+        async def work() -> None:
             for i, prompt, request_seed in pending:
                 try:
-                    replies[i] = await self._reply(client, prompt, options | {"seed": request_seed})
+                    replies[i] = await self._reply(session, prompt, options | {"seed": request_seed})
                     self._has_served = True
                 except _NoReplyError as error:
-                    problems[_bounded(str(error), key)] += 1
+                    problem = session.bounded(str(error))
+                    problems[problem] += 1
                     if not self._has_served and problems.total() >= min(_SUSPICIOUS, len(prompts)):
-                        raise UsageError(await self._set_up(client, problems.total(), _bounded(str(error), key), key)) from None
-                except _LIBRARY_ERRORS as error:
+                        raise UsageError(await self._set_up(session, problems.total(), problem)) from None
+                except LIBRARY_ERRORS as error:
                     # Without its cause, which would show what the server sent, and so, maybe, the key.
-                    raise UsageError(await self._fault(client, error, key)) from None
+                    raise UsageError(await session.fault(error)) from None
 
-        async with openai.AsyncOpenAI(
-            api_key=key or _NO_KEY, base_url=self._base_url, timeout=self._timeout, max_retries=self._retries
-        ) as client:
-            try:
-                async with asyncio.TaskGroup() as group:  # the first error ends all
-                    for _ in range(min(self._concurrency, len(prompts))):
-                        group.create_task(work(client))
-            except BaseExceptionGroup as errors:
-                raise errors.exceptions[0] from None
+        await session.at_once(work, len(prompts))
         return replies, problems
 
-    async def _reply(self, client: openai.AsyncOpenAI, prompt: Prompt, options: dict[str, Any]) -> str:
+    async def _reply(self, session: Session, prompt: Prompt, options: dict[str, Any]) -> str:
         """One reply.
 
         Raises:
@@ -191,13 +153,13 @@ class OpenAIPolicy:
         text = text.encode(errors="replace").decode()  # lone surrogates are texts in Python, but not in JSON
         completion: object
         try:
-            if self._endpoint == "chat":
-                completion = await client.chat.completions.create(messages=[{"role": "user", "content": text}], **options)
+            if self._protocol == "chat":
+                completion = await session.client.chat.completions.create(messages=[{"role": "user", "content": text}], **options)
             else:
-                completion = await client.completions.create(prompt=text, stop=[_NEXT_EXAMPLE], **options)
+                completion = await session.client.completions.create(prompt=text, stop=[_NEXT_EXAMPLE], **options)
         except openai.APIStatusError as error:
-            if error.status_code in _OF_THE_REQUEST:
-                raise _NoReplyError(f"HTTP {error.status_code}: {_said(error)}") from None
+            if refused := session.refused(error):
+                raise _NoReplyError(refused) from None
             raise
         # The library builds its objects of whatever the server sends.
         match completion:
@@ -208,89 +170,22 @@ class OpenAIPolicy:
             case TextCompletion(choices=[CompletionChoice(text=str() as reply, finish_reason=end), *_]):
                 pass
             case _:
-                raise _NoReplyError(f"no completion, but {completion!s:.{_SHOWN}}")
+                raise _NoReplyError(f"no completion, but {completion!s:.{SHOWN}}")
         if end == "content_filter":
             raise _NoReplyError("stopped by the content filter")
         if not reply and end == "length":
             raise _NoReplyError(f"only thoughts in {options['max_tokens']} tokens: raise max_new_tokens")
         return reply
 
-    async def _set_up(self, client: openai.AsyncOpenAI, count: int, problem: str, key: str) -> str:
+    async def _set_up(self, session: Session, count: int, problem: str) -> str:
         """That nothing is answered, and what to look at."""
+        to = self._endpoint
         return (
-            f"{self._base_url} answered none of {count} prompts. The last one got: {problem.rstrip('.')}. Is model "
-            f"{self._model!r} served there, with endpoint={self._endpoint!r}, and with room for a prompt of about 2,000 tokens? "
-            f'{await self._offered(client, key)} base_url usually ends in "/v1".'
+            f"{to.base_url} answered none of {count} prompts. The last one got: {problem.rstrip('.')}. Is model {to.model!r} "
+            f"served there, with endpoint={self._protocol!r}, and with room for a prompt of about 2,000 tokens? "
+            f'{await session.offered()} base_url usually ends in "/v1".'
         )
-
-    async def _fault(self, client: openai.AsyncOpenAI, error: Exception, key: str) -> str:
-        """What is wrong with the endpoint, by an error of the library, and what to do."""
-        said = f"HTTP {error.status_code}: {_bounded(_said(error), key)}" if isinstance(error, openai.APIStatusError) else ""
-        match error:
-            case openai.APITimeoutError():
-                return self._silent(f"no reply within {self._timeout:g} s, in {self._retries + 1} tries")
-            case openai.APIConnectionError():
-                return self._silent(_bounded(str(error.__cause__ or error), key))
-            case openai.APIStatusError(status_code=401 | 403):
-                how = f"{KEY} is set, but the endpoint does not take it" if key else f"{KEY} is not set"
-                return f"{self._base_url} does not let in ({said}). {how}. Set it to a key that may use model {self._model!r}."
-            case openai.APIStatusError(status_code=404):
-                return (
-                    f"{self._base_url} has no model {self._model!r}, or is not the right address ({said}). "
-                    f'{await self._offered(client, key)} base_url usually ends in "/v1".'
-                )
-            case openai.APIStatusError(status_code=429):
-                return (
-                    f"{self._base_url} turns requests down, also after waiting ({said}). Lower concurrency={self._concurrency}, "
-                    f"raise retries={self._retries}, or look at the limits of the account."
-                )
-            case openai.APIStatusError():
-                return f"{self._base_url} failed, {self._retries} retries included ({said}). Look at the log of the server."
-        return (
-            f"{self._base_url} sent what is no completion: {_bounded(str(error), key)}. Is it an OpenAI-compatible endpoint? "
-            'base_url usually ends in "/v1".'
-        )
-
-    def _silent(self, why: str) -> str:
-        return f"The endpoint {self._base_url} does not answer: {why}. Is the server running? Try: curl {self._base_url}/models"
-
-    async def _offered(self, client: openai.AsyncOpenAI, key: str) -> str:
-        """One sentence on the models that the endpoint has."""
-        try:
-            found = await client.with_options(max_retries=0).get("/models", cast_to=object)
-        except _LIBRARY_ERRORS:
-            found = None
-        match found:
-            case {"data": [*models]}:
-                names = [str(model["id"]) for model in models if isinstance(model, dict) and "id" in model]
-                shown = ", ".join(map(repr, names[:_MODELS_SHOWN])) + (", ..." if len(names) > _MODELS_SHOWN else "")
-                return _bounded(f"It offers: {shown or 'nothing'}.", key)
-        return "It does not say which models it offers, either."
 
 
 class _NoReplyError(Exception):
     """Why one prompt has no reply."""
-
-
-def _is_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and text.split() == [text]
-    except ValueError:  # of `port`, if that is none
-        return False
-
-
-def _said(error: openai.APIStatusError) -> str:
-    """The server's own words."""
-    body = error.body
-    if isinstance(body, dict):
-        body = body.get("message") or body.get("detail") or body.get("error") or body
-    return body if isinstance(body, str) else json.dumps(body, default=str) if body else error.response.text
-
-
-def _bounded(text: str, key: str) -> str:
-    """A text of the server's, in one line, short, and without the key."""
-    text = " ".join(text.split())
-    if key:
-        text = text.replace(key, "***")
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

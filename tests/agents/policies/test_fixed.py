@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vispro_agents.evaluate import open_env, play
+from vispro_agents.episodes import open_env, play
 from vispro_agents.policies.base import Prompt, Sampling
 from vispro_agents.policies.fixed import ConstantPolicy, CrashPolicy, ExpertPolicy, RandomPolicy
 

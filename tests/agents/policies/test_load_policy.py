@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vispro_agents.episodes import open_env
 from vispro_agents.errors import UsageError
-from vispro_agents.evaluate import evaluate, open_env
+from vispro_agents.evaluate import evaluate
 from vispro_agents.policies import Policy, Prompt, load_policy
 from vispro_agents.policies.language_model import LanguageModelPolicy
 from vispro_agents.policies.tiny import create_tiny
@@ -154,7 +155,7 @@ def test_options_arrive_as_they_are(model: str, concurrency: int, timeout: float
     pytest.importorskip("openai")
     policy = load(f"openai(model={model!r}, concurrency={concurrency!r}, timeout={timeout!r}, base_url='http://localhost:1/v1')")
     assert policy.name == model
-    assert {"_concurrency": concurrency, "_timeout": timeout}.items() <= vars(policy).items()
+    assert (policy._endpoint.concurrency, policy._endpoint.timeout) == (concurrency, timeout)
 
 
 @pytest.mark.parametrize(

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import pickle
 import re
 import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.endpoint_process import EndpointServer, begin, serving
 from vispro_agents.errors import UsageError
 from vispro_agents.evaluate import evaluate
 from vispro_agents.policies.base import Completion, Prompt, Sampler, Sampling
@@ -25,6 +22,7 @@ from vispro_gym.programs.prompt import build_prompt
 
 for library in ("openai", "fastapi", "uvicorn"):
     pytest.importorskip(library, reason=f"the library {library} is not installed")
+
 OpenAIPolicy = pytest.importorskip("vispro_agents.policies.openai").OpenAIPolicy
 
 KEY = "sk-very-secret"
@@ -32,42 +30,19 @@ QUERIES = [f"Is there a cup {number}?" for number in range(12)]
 PROMPTS = [Prompt(query, query, "Return a text.", ("left", "right")) for query in QUERIES]
 
 
-class Server:
-    """The server process, seen from the tests."""
-
-    def __init__(self, port: int) -> None:
-        self.root = f"http://127.0.0.1:{port}"
-
-    def tell(self, *rules: dict[str, Any], delay: float = 0.0) -> None:
-        data = json.dumps({"rules": rules, "delay": delay}).encode()
-        with urllib.request.urlopen(urllib.request.Request(f"{self.root}/control", data, {"Content-Type": "application/json"})):
-            pass
-
-    @property
-    def seen(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{self.root}/control") as reply:
-            return json.load(reply)
-
-
 @pytest.fixture(scope="session")
-def process() -> Iterator[Server]:
-    program = Path(__file__).with_name("chat_server.py")
-    with subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True) as started:
-        assert started.stdout is not None
-        yield Server(int(started.stdout.readline()))
-        started.kill()  # it would wait for replies that it was told to delay
+def process() -> Iterator[EndpointServer]:
+    with serving("tests.agents.policies.chat_server") as server:
+        yield server
 
 
 @pytest.fixture
-def server(process: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    process.tell()
-    return process
+def server(process: EndpointServer, monkeypatch: pytest.MonkeyPatch) -> EndpointServer:
+    return begin(process, monkeypatch)
 
 
 @pytest.fixture
-def make(server: Server) -> Callable[..., Sampler]:
+def make(server: EndpointServer) -> Callable[..., Sampler]:
     def make(model: str = "writer", base_url: str | None = None, **options: Any) -> Sampler:
         return OpenAIPolicy(model, base_url or f"{server.root}/v1", **({"retries": 1, "timeout": 20.0} | options))
 
@@ -271,7 +246,7 @@ def test_another_kind_of_server(server, make) -> None:
     refused_by("Welcome.*usually ends", lambda: make(base_url=f"{server.root}/page").propose(PROMPTS[:1]))
     refused_by("does not say which", lambda: make(base_url=server.root).propose(PROMPTS[:1]))
     server.tell({"raw": "{"})
-    refused_by("sent what is no completion.*usually ends", lambda: make().propose(PROMPTS[:1]))
+    refused_by("sent no completion.*usually ends", lambda: make().propose(PROMPTS[:1]))
 
 
 @pytest.mark.parametrize(
@@ -281,7 +256,7 @@ def test_another_kind_of_server(server, make) -> None:
         ({"concurrency": 0}, "concurrency=0 makes no sense"),
         ({"retries": -1}, "retries=-1 makes no sense"),
         ({"max_new_tokens": 0}, "max_new_tokens=0 makes no sense"),
-        ({"timeout": 0.0}, "timeout=0 is no time"),
+        ({"timeout": 0.0}, "timeout=0.0 is no time"),
         ({"endpoint": "embeddings"}, "'embeddings' is unknown"),
         ({"base_url": "localhost:8000/v1"}, "is no address"),
         ({"base_url": "http://localhost:x/v1"}, "is no address"),

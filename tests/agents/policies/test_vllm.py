@@ -205,5 +205,5 @@ def test_what_makes_no_sense_is_told(make, base: str, adapters: list[str], tmp_p
         raise RuntimeError("No CUDA GPUs are available\nat line 3")
 
     monkeypatch.setattr(sys.modules["vllm"], "LLM", fail)
-    with pytest.raises(UsageError, match=r"vLLM cannot run .* here: No CUDA GPUs are available\. "):
+    with pytest.raises(UsageError, match=r"vLLM cannot run .* here: No CUDA GPUs are available at line 3\. "):
         make()

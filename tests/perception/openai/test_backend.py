@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import pickle
 import signal
 import socket
@@ -11,14 +10,13 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.endpoint_process import EndpointServer, begin, serving
 from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.sample import ImageRef
 from vispro_gym.datasets.scene import Box
@@ -55,42 +53,19 @@ def _paint() -> Any:
 PICTURE = ImageRef("squares", (WIDTH, HEIGHT), _paint)
 
 
-class Server:
-    """The server process, seen from the tests."""
-
-    def __init__(self, port: int) -> None:
-        self.root = f"http://127.0.0.1:{port}"
-
-    def tell(self, *rules: dict[str, Any], delay: float = 0.0) -> None:
-        data = json.dumps({"rules": rules, "delay": delay}).encode()
-        with urllib.request.urlopen(urllib.request.Request(f"{self.root}/control", data, {"Content-Type": "application/json"})):
-            pass
-
-    @property
-    def seen(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{self.root}/control") as reply:
-            return json.load(reply)
-
-
 @pytest.fixture(scope="session")
-def process() -> Iterator[Server]:
-    program = Path(__file__).with_name("vision_server.py")
-    with subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True) as started:
-        assert started.stdout is not None
-        yield Server(int(started.stdout.readline()))
-        started.kill()  # it would wait for replies that it was told to delay
+def process() -> Iterator[EndpointServer]:
+    with serving("tests.perception.openai.vision_server") as server:
+        yield server
 
 
 @pytest.fixture
-def server(process: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    process.tell()
-    return process
+def server(process: EndpointServer, monkeypatch: pytest.MonkeyPatch) -> EndpointServer:
+    return begin(process, monkeypatch)
 
 
 @pytest.fixture
-def make(server: Server) -> Callable[..., OpenAIPerception]:
+def make(server: EndpointServer) -> Callable[..., OpenAIPerception]:
     def make(model: str = "looker", base_url: str | None = None, **options: Any) -> OpenAIPerception:
         return OpenAIPerception(model, base_url or f"{server.root}/v1", **({"retries": 1, "timeout": 20.0} | options))
 
@@ -123,7 +98,7 @@ def test_equal_requests_are_asked_once(server, make) -> None:
     copy = ImageRef("another name", (WIDTH, HEIGHT), _paint)
     requests = [ask("What colour?", RED), Answer(copy, (20.2, 29.9, 60, 80), "What colour?"), ask("What colour?", BLUE)]
     assert make().answer(requests) == ["Red", "Red", "Blue"]
-    assert len(server.seen["asked"]) == 2
+    assert len(server.seen["sent"]) == 2
 
 
 @pytest.mark.parametrize("units", ["pixels", "thousandths"])
@@ -160,7 +135,7 @@ def test_each_picture_is_read_once(server, make) -> None:
 def test_small_and_thin_parts_are_sent_on_a_larger_canvas(server, make) -> None:
     wide = ImageRef("wide", (5000, 1), lambda: np.zeros((1, 5000, 3), np.uint8))
     make(concurrency=1).answer([ask("What colour?", (0, 0, 1, 1)), Answer(wide, (0, 0, 5000, 1), "What?"), ask("What?")])
-    assert sorted(server.seen["sizes"]) == [[32, 32], [WIDTH, HEIGHT], [5000, 50]]
+    assert sorted(sent["size"] for sent in server.seen["sent"]) == [[32, 32], [WIDTH, HEIGHT], [5000, 50]]
 
 
 def test_a_box_outside_the_part_is_not_found(server, make) -> None:
@@ -219,7 +194,7 @@ def test_failures_that_pass_are_tried_again(server, make, status: int) -> None:
     start = time.monotonic()
     assert make(retries=2).answer([ask("What colour?", RED)]) == ["Red"]
     assert time.monotonic() - start > 0.4
-    assert len(server.seen["asked"]) == 3
+    assert len(server.seen["sent"]) == 3
 
 
 @pytest.mark.parametrize(("status", "hint"), [(429, "Lower concurrency=16"), (500, "log of the server")])
@@ -227,7 +202,7 @@ def test_failures_that_do_not_pass_end_the_batch(server, make, monkeypatch: pyte
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     server.tell({"status": status, "message": f"busy {KEY}", "headers": {"Retry-After": "0.01"}, "times": 99})
     refused_by(f"HTTP {status}: busy.*{hint}", lambda: make(retries=2).answer([ask("What colour?", RED)]))
-    assert len(server.seen["asked"]) == 3
+    assert len(server.seen["sent"]) == 3
 
 
 def test_slow_replies_are_tried_again_and_then_given_up(server, make) -> None:
@@ -254,7 +229,7 @@ def test_what_was_served_is_kept(server, make) -> None:
     requests = [ask("How large?", RED), ask("a forbidden one"), ask("How large?", RED), ask("later")]
     error = refused_by("does not let in", lambda: make(concurrency=1).answer(requests))
     assert error.served == ["40x50", None, "40x50", None]
-    assert not any("later" in prompt for prompt in server.seen["asked"])
+    assert not any("later" in sent["prompt"] for sent in server.seen["sent"])
     server.tell({"has": "the cup red", "text": "no"}, {"has": "the cup blue", "text": "yes"}, {"has": "green", "status": 403})
     asked = [Verify(PICTURE, RED, "cup", "red"), Verify(PICTURE, RED, "cup", "blue"), Verify(PICTURE, RED, "cup", "green")]
     assert refused_by("does not let in", lambda: make(concurrency=1).verify(asked)).served == [False, True, None]
@@ -301,17 +276,15 @@ def test_a_server_that_refuses_everything_is_no_matter_of_a_request(server, make
     server.tell({"status": 422, "message": "no pictures, please", "times": 99})
     message = "refuses even a plain question.*422: no pictures, please.*sees pictures"
     refused_by(message, lambda: make().answer([ask("What?"), ask("Where?")]))
-    assert sum("What is this?" in prompt for prompt in server.seen["asked"]) == 1
+    assert sum("What is this?" in sent["prompt"] for sent in server.seen["sent"]) == 1
 
 
 def test_another_kind_of_server(server, make) -> None:
-    refused_by(
-        "sent no chat completion.*Welcome.*usually ends", lambda: make(base_url=f"{server.root}/page").answer([ask("What?")])
-    )
+    refused_by("sent no completion.*Welcome.*usually ends", lambda: make(base_url=f"{server.root}/page").answer([ask("What?")]))
     refused_by("does not say which", lambda: make(base_url=server.root).answer([ask("What?")]))
     server.tell({"raw": "{"}, {"raw": '{"error": {"message": "no credit"}}'})
-    refused_by("sent no chat completion", lambda: make().answer([ask("What?")]))
-    refused_by("sent no chat completion.*no credit", lambda: make().answer([ask("What?")]))
+    refused_by("sent no completion", lambda: make().answer([ask("What?")]))
+    refused_by("sent no completion.*no credit", lambda: make().answer([ask("What?")]))
 
 
 @pytest.mark.parametrize(
@@ -322,12 +295,12 @@ def test_a_malformed_reply_is_asked_for_once_more(server, make, bad: dict[str, A
     requests = [Detect(PICTURE, WHOLE, "red"), Detect(PICTURE, WHOLE, "blue")]
     server.tell(bad | {"has": '"red"'})
     assert make().detect(requests) == [[pytest.approx(RED)], [pytest.approx(BLUE)]]
-    assert sum("An earlier reply was of no use" in prompt for prompt in server.seen["asked"]) == 1
+    assert sum("An earlier reply was of no use" in sent["prompt"] for sent in server.seen["sent"]) == 1
     server.tell(bad | {"has": '"red"', "times": 2})
     results = make().detect(requests)
     assert isinstance(results[0], PerceptionError) and "replied twice" in str(results[0])
     assert results[1] == [pytest.approx(BLUE)]
-    assert len(server.seen["asked"]) == 3
+    assert len(server.seen["sent"]) == 3
 
 
 def test_an_empty_or_cut_answer_is_no_answer(server, make) -> None:
@@ -427,9 +400,7 @@ def test_identity_is_what_results_depend_on(make) -> None:
 )
 def test_completions_of_no_known_shape_are_told_and_lose_nothing(server, make, raw: str) -> None:
     server.tell({"has": "odd", "raw": raw, "times": 9})
-    error = refused_by(
-        "sent no chat completion", lambda: make(concurrency=1).answer([ask("What colour?", RED), ask("What is odd?")])
-    )
+    error = refused_by("sent no completion", lambda: make(concurrency=1).answer([ask("What colour?", RED), ask("What is odd?")]))
     assert error.served == ["Red", None]
 
 

@@ -7,11 +7,9 @@ and depths it does not give; another backend may (`vispro_gym.perception.compose
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from vispro_gym.datasets.scene import Box
 from vispro_gym.perception.derived import Derivation, relate_by_parts, verify_by_question
@@ -32,7 +30,6 @@ if TYPE_CHECKING:  # the libraries that these need may be missing
     from vispro_gym.perception.openai.replies import Ask
 
 _SUSPICIOUS = 8  # So many requests that fail, with none served ever, are not taken for bad requests.
-_HOSTED = "https://api.openai.com/v1"
 
 
 class OpenAIPerception:
@@ -83,32 +80,17 @@ class OpenAIPerception:
         max_tokens_detect: int = 1024,
         box_units: Literal["pixels", "thousandths"] = "thousandths",
     ) -> None:
-        if not isinstance(model, str) or not model:
-            raise ValueError(f"model={model!r} is no model. Expected the endpoint's name of it, as text.")
-        for option, value, least in (
-            ("concurrency", concurrency, 1),
-            ("retries", retries, 0),
-            ("max_tokens", max_tokens, 1),
-            ("max_tokens_detect", max_tokens_detect, 1),
-        ):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{option}={value!r} makes no sense. Expected a whole number, at least {least}.")
-        if not isinstance(timeout, int | float) or not timeout > 0:
-            raise ValueError(f"timeout={timeout!r} is no time. Expected seconds, more than 0.")
-        if box_units not in ("pixels", "thousandths"):
-            raise ValueError(f'box_units={box_units!r} is unknown. Expected "pixels" or "thousandths".')
-        address = (base_url or os.environ.get("OPENAI_BASE_URL") or _HOSTED).rstrip("/")
-        if "@" in address:
-            raise ValueError("base_url holds a password or key, which would be shown and kept. Set OPENAI_API_KEY instead.")
-        if not _is_address(address):
-            raise ValueError(f'base_url={address!r} is no address. Expected one such as "http://localhost:8000/v1".')
         try:
-            from vispro_gym.perception.openai.endpoint import Endpoint
+            from vispro_gym.endpoint import Endpoint, check_whole
         except ImportError as error:
             raise BackendError(
                 f"The openai backend needs the library openai ({error}). Install it: pip install 'vispro-gym[openai]'"
             ) from None
-        self._endpoint = Endpoint(model, address, concurrency, timeout, retries)
+        self._endpoint = Endpoint.at(model, base_url, concurrency, timeout, retries)
+        check_whole("max_tokens", max_tokens, least=1)
+        check_whole("max_tokens_detect", max_tokens_detect, least=1)
+        if box_units not in ("pixels", "thousandths"):
+            raise ValueError(f'box_units={box_units!r} is unknown. Expected "pixels" or "thousandths".')
         self._has_served = False
         self._max_tokens = max_tokens
         self._max_tokens_detect = max_tokens_detect
@@ -185,12 +167,15 @@ class OpenAIPerception:
         return results
 
     def _distinct(self, requests: Sequence[RequestT], asked: Callable[[RequestT], Ask], max_tokens: int) -> list[Any]:
+        from vispro_gym.perception.openai.batch import ask_all
+
         asks = [asked(request) for request in requests]
         # Lone surrogates are texts in Python, but not in JSON.
         results: list[Any] = [
             None if _encodes(ask.prompt) else PerceptionError(f"{ask.prompt[:80]!r} is no Unicode text.") for ask in asks
         ]
-        replies = iter(self._endpoint.ask([ask for ask, result in zip(asks, results, strict=True) if result is None], max_tokens))
+        servable = [ask for ask, result in zip(asks, results, strict=True) if result is None]
+        replies = iter(ask_all(self._endpoint, servable, max_tokens))
         results = [next(replies) if result is None else result for result in results]
         refused = [result for result in results if isinstance(result, PerceptionError)]
         self._has_served = self._has_served or len(refused) < len(results)
@@ -200,14 +185,6 @@ class OpenAIPerception:
                 f"requests. The first one: {refused[0]}"
             )
         return results
-
-
-def _is_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and text.split() == [text]
-    except ValueError:  # of `port`, if that is none
-        return False
 
 
 def _encodes(text: str) -> bool:
