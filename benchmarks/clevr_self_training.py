@@ -74,6 +74,8 @@ class Args:
     """Iterations of Grow and Improve."""
     threads: int = 2
     """Threads of torch."""
+    imitate_only: bool = False
+    """Control: no Grow, so Improve has as many steps on the demonstrations alone; draws no figure."""
     quick: bool = False
     """Under a minute: one iteration of a small model; writes nothing to the folder of results."""
 
@@ -105,18 +107,20 @@ class Recipe(RunArgs):
 
 def recipe(args: Args) -> Recipe:
     """The recipe that the arguments ask for."""
+    name = "quick" if args.quick else f"seed-{args.seed}"
     full = Recipe(
-        run_dir=args.runs / ("quick" if args.quick else f"seed-{args.seed}"),
+        run_dir=args.runs / (f"{name}-imitate-only" if args.imitate_only else name),
         data_dir=args.data_dir,
         seed=args.seed,
         iterations=args.iterations,
+        queries=0 if args.imitate_only else Recipe.queries,
     )
     if not args.quick:
         return full
     return replace(
         full,
         iterations=1,
-        queries=128,
+        queries=min(full.queries, 128),
         num_scenes=2,
         semantic_scenes=2,
         eval_episodes=48,
@@ -411,6 +415,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     ):
         left.plot(iterations, [point[name] for point in curve], marker="o", markersize=3, color=color, label=label)
     left.set_xlabel("iteration (0: imitation of 270 demonstrations)".replace("270", str(result["demonstrations"])))
+    left.set_title("greedy programs")
     left.legend()
     kinds = list(result["final"]["by_function"])
     for shift, name, color in ((-0.2, "mle", "#56b4e9"), (0.2, "final", "#0072b2")):
@@ -418,7 +423,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
         right.barh([place + shift for place in range(len(kinds))], heights, 0.4, color=color, label=name)
     right.set_yticks(range(len(kinds)), [re.sub("_", " ", kind) for kind in kinds])
     right.invert_yaxis()
-    right.legend(loc="lower left")
+    right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=2)
     right.set_title("reward on all of val")
     for axis in (left.yaxis, right.xaxis):
         axis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0))
@@ -434,8 +439,10 @@ def main(args: Args) -> None:
     print(table(result))
     if not args.quick:
         args.out.mkdir(parents=True, exist_ok=True)
-        draw(result, args.out / "clevr_self_training.png")
-        (args.out / "clevr_self_training.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        name = "clevr_imitation" if args.imitate_only else "clevr_self_training"
+        (args.out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        if not args.imitate_only:
+            draw(result, args.out / f"{name}.png")
     print(json.dumps(result))
 
 

@@ -28,6 +28,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import threading
 import warnings
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
@@ -92,6 +93,18 @@ def start(args: Args, seed: int) -> Path:
     return folder / "policies" / "mle"
 
 
+def end_with_parent() -> None:
+    """Make this worker end when its parent is killed: it would train on, and keep whoever resumes from the folder."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def run_arm(args: Args, arm: str, seed: int) -> tuple[str, int, list[Point]]:
     """Train one arm with one seed, or resume it."""
     folder = args.runs / f"seed-{seed}"
@@ -114,13 +127,21 @@ def run_arm(args: Args, arm: str, seed: int) -> tuple[str, int, list[Point]]:
         case "reinforce":
             points = reinforce.train(Reinforce(**common, model=model, imitation=imitation))
         case "rloo_or_grpo":
-            points = train_rloo(RunArgs(**common, temperature=1.0), model)
+            points = train_rloo(RLOO(**common, temperature=1.0), model)
         case _:
             raise UsageError(f"--arms {arm} is unknown. Expected some of: {', '.join(ARMS)}.")
     return arm, seed, points
 
 
-def train_rloo(args: RunArgs, model: ModelArgs) -> list[Point]:
+@dataclass(frozen=True)
+class RLOO(RunArgs):
+    """Settings of the arm that TRL trains."""
+
+    learning_rate: float = 3e-4
+    """Peak learning rate, reached after three of an iteration's ten steps: TRL's AdamW begins each iteration anew."""
+
+
+def train_rloo(args: RLOO, model: ModelArgs) -> list[Point]:
     """RLOO as TRL has it, with a trainer per iteration, which samples as many programs as an iteration of the other arms."""
     import datasets
     from transformers.trainer_callback import PrinterCallback
@@ -173,8 +194,9 @@ def train_rloo(args: RunArgs, model: ModelArgs) -> list[Point]:
                     temperature=args.temperature,
                     max_completion_length=policy.max_new_tokens,
                     beta=0.0,
-                    learning_rate=1e-3,
-                    lr_scheduler_type="constant",
+                    learning_rate=args.learning_rate,
+                    lr_scheduler_type="constant_with_warmup",
+                    warmup_steps=3,
                     adam_beta2=0.98,
                     num_train_epochs=1,
                     seed=run.seed(f"rloo {iteration}"),
@@ -203,7 +225,8 @@ def main(args: Args) -> None:
     # One thread per run: the models are too small for more, and there are more runs than cores.
     os.environ["OMP_NUM_THREADS"] = "1"
     curves: dict[str, dict[int, list[Point]]] = {arm: {} for arm in args.arms}
-    with ProcessPoolExecutor(args.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(args.workers, context, initializer=end_with_parent) as pool:
         list(pool.map(start, [args] * len(args.seeds), args.seeds))
         jobs = [pool.submit(run_arm, args, arm, seed) for seed in args.seeds for arm in args.arms]
         for job in as_completed(jobs):
