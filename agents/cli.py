@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -76,10 +77,11 @@ def _export(argv: list[str]) -> None:
 
 
 def _merge(argv: list[str]) -> None:
+    from vispro_agents.curve import policy_path
     from vispro_agents.policies import transformers
 
     args = _parse(MergeArgs, "merge", argv)
-    transformers.merge(args.policy, args.out)
+    transformers.merge(policy_path(args.policy), args.out)
     Console().print(f"Merged model: {args.out}", soft_wrap=True, highlight=False)
 
 
@@ -116,6 +118,9 @@ def main(argv: list[str] | None = None) -> int:
     sys.path.insert(0, "")  # a console script does not find modules of the working directory by itself
     try:
         COMMANDS[arguments.command][0](rest)
+    except BrokenPipeError:  # of a reader such as head, which has seen enough
+        sys.stdout = open(os.devnull, "w")  # which Python flushes at its end
+        return 1
     except (UsageError, DatasetError, BackendError, OSError) as error:
         print(f"vispro-agents: {error}", file=sys.stderr)
         return 2

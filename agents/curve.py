@@ -44,6 +44,11 @@ class Point:
     executed: int = 0
 
 
+def policy_path(folder: Path) -> Path:
+    """Folder of the policy that a folder stands for: of the last policy if it is that of a run, else the folder itself."""
+    return last_policy_path(folder) if (folder / CURVE).is_file() else folder
+
+
 def last_policy_path(run_dir: Path) -> Path:
     """Folder of the policy that a run ended with, or has reached.
 

@@ -75,7 +75,7 @@ def run(args: Args) -> None:
 def curve_table(points: Sequence[Point]) -> Table:
     """The learning curve as a table, rewards in percent."""
     table = Table(title="Held-out reward of greedy programs", title_justify="left")
-    for name in ("policy", "reward", "truly right", "trained on", "reward of Grow"):
+    for name in ("policy", "reward", "semantic accuracy", "trained on", "reward of Grow"):
         table.add_column(name, justify="left" if name == "policy" else "right")
     for point in points:
         grown = "" if point.grow_reward is None else f"{100 * point.grow_reward:.1f} %"

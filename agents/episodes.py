@@ -22,6 +22,9 @@ from vispro_gym.envs.visual_program import VisualProgramEnv
 if TYPE_CHECKING:
     from vispro_gym.counterfactual import CounterfactualScenes
 
+SEMANTIC_SCENES = 8
+"""Counterfactual scenes on which programs that earned a reward are run again."""
+
 _KINDS_OF_QUESTION = ("structural", "function")  # coarser than the types that subsets go by, of which GQA has a hundred
 
 

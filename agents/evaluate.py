@@ -16,15 +16,12 @@ from rich.markup import escape
 from rich.progress import Progress, TaskID
 
 from vispro_agents.episodes import (
-    Episode,
+    SEMANTIC_SCENES,
     choose_positions,
     choose_type_field,
     find_scenes,
     is_sampler,
-    mean,
     open_env,
-    play,
-    score,
 )
 from vispro_agents.errors import UsageError
 from vispro_agents.leaderboard import Leaderboard, as_json, as_markdown, notes, rank, terminal_tables
@@ -32,14 +29,6 @@ from vispro_agents.measure import Draws, Evaluation, Measured, measure
 from vispro_agents.policies import Policy, load_policy
 from vispro_agents.policies.base import Sampling
 from vispro_gym.registration import ENVIRONMENTS
-
-__all__ = [
-    "Draws", "Episode", "EvaluateArgs", "Evaluation", "Leaderboard", "choose_positions", "evaluate", "find_scenes", "mean",
-    "open_env", "play", "run", "score",
-]  # fmt: skip
-
-SEMANTIC_SCENES = 8
-"""Counterfactual scenes on which programs that earned a reward are run again."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +170,7 @@ def run(args: EvaluateArgs) -> Leaderboard:
                     submission=args.submission,
                     on_progress=partial(_advance, progress, task),
                 )  # fmt: skip
-            measured.append(_named(result, spec, measured))
+            measured.append(_named(result, spec, measured, len(args.policy) > 1))
     finally:
         if measured:
             board = rank(measured)
@@ -211,9 +200,11 @@ def _sampling(args: EvaluateArgs) -> Sampling:
     return Sampling(temperature=args.temperature, top_p=args.top_p)
 
 
-def _named(result: Measured, spec: str, before: Sequence[Measured]) -> Measured:
-    """The result under a name that no other has: policies of two runs are often called alike."""
+def _named(result: Measured, spec: str, before: Sequence[Measured], is_one_of_several: bool) -> Measured:
+    """The result under a name that no other has. Policies of two runs are often called alike: their folders name them."""
     evaluation = result.evaluation
+    if is_one_of_several and Path(spec).is_dir():
+        return replace(result, evaluation=replace(evaluation, policy=spec))
     if evaluation.policy not in {other.evaluation.policy for other in before}:
         return result
     return replace(result, evaluation=replace(evaluation, policy=f"{evaluation.policy} ({spec})"))
@@ -231,11 +222,12 @@ def _show(args: EvaluateArgs, board: Leaderboard) -> None:
             errors.print(line, markup=False, highlight=False, soft_wrap=True)
     if args.samples and not any(evaluation.pass_at for evaluation in board.evaluations):
         errors.print("No pass@k: none of these policies can draw several programs.", highlight=False)
+    found = as_json(board, as_list=len(args.policy) > 1)  # as asked, also if only one of several was measured
     if args.out is not None:
-        content = as_markdown(board) if args.out.suffix == ".md" else json.dumps(as_json(board), indent=1) + "\n"
+        content = as_markdown(board) if args.out.suffix == ".md" else json.dumps(found, indent=1) + "\n"
         args.out.write_text(content, encoding="utf-8")
     if args.json:
-        print(json.dumps(as_json(board)))
+        print(json.dumps(found))
 
 
 def _advance(progress: Progress, task: TaskID, done: int, total: int) -> None:

@@ -33,8 +33,8 @@ from rich.console import Console
 
 from vispro_agents.corrections import Correction, apply, load_corrections
 from vispro_agents.curve import Point
-from vispro_agents.errors import UsageError
-from vispro_agents.evaluate import mean
+from vispro_agents.episodes import mean
+from vispro_agents.errors import UsageError, above_zero, at_least
 from vispro_agents.experience import Row
 from vispro_agents.imitation import ImitationArgs, begin, load_policy_of, train_on
 from vispro_agents.policies.base import Completion, Sampler
@@ -57,7 +57,7 @@ class Args(RunArgs):
     cap: int = 1
     """Different programs that are kept per query, so that easy queries do not drown hard ones; 0 for all."""
     keep_demonstrations: bool = True
-    """Whether demonstrations stay in the training set."""
+    """Whether demonstrations stay in the training set; with no-, they leave it after the imitation."""
     carry_over: bool = True
     """Whether each iteration goes on with the weights of the one before, or begins with those after the imitation."""
     corrections: Path | None = None
@@ -89,6 +89,8 @@ def train(args: Args, console: Console | None = None) -> list[Point]:
         UsageError: If the folder holds a run with other settings, or something asked for does not exist.
         DatasetError: If data is missing or damaged.
     """
+    at_least(0, cap=args.cap, improve_variants=args.improve_variants, improve_epochs=args.improve_epochs)
+    above_zero(improve_learning_rate=args.improve_learning_rate)
     corrections = load_corrections(args.corrections) if args.corrections else []
     if args.sampler == "vllm":
         require_vllm(args)

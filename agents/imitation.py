@@ -8,10 +8,11 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from vispro_agents.errors import UsageError
+from vispro_agents.curve import policy_path
+from vispro_agents.errors import UsageError, above_zero, at_least
 from vispro_agents.experience import Row
 from vispro_agents.policies.language_model import LanguageModelPolicy
-from vispro_agents.policies.transformers import ModelArgs, load_model
+from vispro_agents.policies.transformers import ModelArgs, load_model, resolve_device
 from vispro_agents.renaming import rare_words, rename
 from vispro_agents.run import Run
 from vispro_agents.training import OptimizerArgs, clone, encode_rows
@@ -32,6 +33,10 @@ class ImitationArgs:
     """Passes over demonstrations and variants; 0 to keep them for later."""
     mle_learning_rate: float = 6e-3
     """Peak learning rate of the imitation."""
+
+    def __post_init__(self) -> None:
+        at_least(0, demonstrations=self.demonstrations, mle_variants=self.mle_variants, mle_epochs=self.mle_epochs)
+        above_zero(mle_learning_rate=self.mle_learning_rate)
 
 
 def begin(run: Run, model: ModelArgs, args: ImitationArgs, optimizer: OptimizerArgs) -> tuple[LanguageModelPolicy, list[Row]]:
@@ -74,14 +79,17 @@ def load_first(run: Run, model: ModelArgs) -> LanguageModelPolicy | None:
     Raises:
         UsageError: If it cannot be loaded, or settings are given that it does not have.
     """
-    saved = Path(model.model)
+    saved = policy_path(Path(model.model))
     if model.model == "tiny" or (saved / "policy.json").is_file():
         own = ModelArgs(model=model.model, device=model.device)
         ignored = [f.name.replace("_", "-") for f in fields(ModelArgs) if getattr(model, f.name) != getattr(own, f.name)]
         if ignored:
             kind = "A tiny model" if model.model == "tiny" else "A saved policy"
             raise UsageError(f"{kind} has settings of its own: leave out --{', --'.join(ignored)}, or name a model of the hub.")
-        return None if model.model == "tiny" else load_saved(saved, model)
+        if model.model == "tiny":
+            resolve_device(model.device)
+            return None
+        return load_saved(saved, model)
     if model.quantize != "none" and not model.lora_rank:
         raise UsageError("Weights of 4 bits cannot be trained. Set --lora-rank above 0, or --quantize none.")
     if not model.lora_rank and model.dtype == "auto":

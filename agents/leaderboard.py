@@ -92,9 +92,9 @@ def compare(one: Measured, other: Measured) -> Comparison:
     )
 
 
-def as_json(board: Leaderboard) -> dict[str, Any]:
-    """One evaluation alone as its fields; several as `{"policies": [...], "comparisons": [...]}`, the best first."""
-    if len(board.evaluations) == 1:
+def as_json(board: Leaderboard, *, as_list: bool) -> dict[str, Any]:
+    """`{"policies": [...], "comparisons": [...]}`, the best first; or the fields of the only evaluation, without a list."""
+    if not as_list:
         return asdict(board.evaluations[0])
     return {"policies": [asdict(item) for item in board.evaluations], "comparisons": [asdict(item) for item in board.comparisons]}
 

@@ -25,13 +25,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from vispro_agents.curve import read_curve
-from vispro_agents.errors import UsageError
+from vispro_agents.errors import UsageError, at_least
 from vispro_agents.experience import Row
 from vispro_agents.files import write_whole
 from vispro_agents.stored_run import open_experience, open_training_env
 from vispro_gym.datasets.errors import DatasetError
 
 _RECENT = 2  # iterations in which a type of error must be seen to have survived
+_REPLIES = ("extract_error", "syntax_error", "no_answer")  # outcomes that the reply explains better than the program found in it
 _SHOWN = 5  # groups whose examples are printed
 
 
@@ -58,7 +59,7 @@ class Example:
     Attributes:
         sample_id: The sample.
         query: The query.
-        program: The program; the reply where there is no program in it.
+        program: The program; the whole reply where none was found in it, or what was found is no whole program.
         outcome: What became of it.
         answer: What it answered, None if it did not.
         error: Why it did not, None if it did.
@@ -109,6 +110,7 @@ def run(args: PersistentArgs) -> list[ErrorType]:
         raise UsageError(f"Expected --out to end in .md or .json, got {args.out}.")
     if args.write is not None and args.write.exists():
         raise UsageError(f"{args.write} is there already and may hold corrections. Choose another --write.")
+    at_least(1, top=args.top, examples=args.examples)
     experience = open_experience(args.run_dir)
     finished = max((point.iteration for point in read_curve(args.run_dir)[1]), default=0)
     if not finished:
@@ -199,7 +201,8 @@ def _spread(rows: Sequence[Row], count: int) -> list[Row]:
 
 
 def _example(row: Row) -> Example:
-    return Example(row.sample_id, row.query, row.program or row.reply, row.outcome, row.answer, row.error)
+    program = row.reply if row.program is None or row.outcome in _REPLIES else row.program
+    return Example(row.sample_id, row.query, program, row.outcome, row.answer, row.error)
 
 
 def _with_targets(found: Sequence[ErrorType], run_dir: Path) -> list[ErrorType]:

@@ -27,8 +27,8 @@ import torch
 from rich.console import Console
 
 from vispro_agents.curve import Point
-from vispro_agents.errors import UsageError
-from vispro_agents.evaluate import mean
+from vispro_agents.episodes import mean
+from vispro_agents.errors import UsageError, above_zero
 from vispro_agents.experience import Row
 from vispro_agents.files import write_whole
 from vispro_agents.imitation import ImitationArgs, begin
@@ -71,6 +71,7 @@ def train(args: Args, console: Console | None = None) -> list[Point]:
         UsageError: If the folder holds a run with other settings, or something asked for does not exist.
         DatasetError: If data is missing or damaged.
     """
+    above_zero(learning_rate=args.learning_rate)
     if args.baseline == "leave-one-out" and args.samples < 2:
         raise UsageError(
             f"--baseline leave-one-out compares programs for one query. Expected --samples 2 or more, got {args.samples}."

@@ -27,8 +27,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from vispro_agents.curve import CURVE, Point, read_curve, write_curve
-from vispro_agents.errors import UsageError
-from vispro_agents.evaluate import Episode, choose_positions, find_scenes, mean, open_env, score
+from vispro_agents.episodes import SEMANTIC_SCENES, Episode, choose_positions, find_scenes, mean, open_env, score
+from vispro_agents.errors import UsageError, at_least
 from vispro_agents.experience import FOLDER, Experience, Phase, Row
 from vispro_agents.files import sync_folder
 from vispro_agents.policies.base import Completion, Prompt, Sampler, Sampling
@@ -77,7 +77,7 @@ class RunArgs:
     """Split that the policies are measured on."""
     eval_episodes: int | None = None
     """Samples to measure on; None for the whole split."""
-    semantic_scenes: int = 8
+    semantic_scenes: int = SEMANTIC_SCENES
     """Counterfactual scenes on which measured programs are checked, where the dataset has functional programs; 0 for none."""
     log_with: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ("tensorboard",)
     """Where figures are sent while training."""
@@ -274,7 +274,7 @@ class Run:
         write_curve(self.args.run_dir, settings_of(self.args), self.points)
         figures = {"reward": point.reward, "semantic": point.semantic, "grow_reward": point.grow_reward, "trained_on": trained_on}
         self.log("iteration", {name: value for name, value in figures.items() if value is not None})
-        semantic = "" if point.semantic is None else f", truly right {100 * point.semantic:.1f} %"
+        semantic = "" if point.semantic is None else f", semantic accuracy {100 * point.semantic:.1f} %"
         self.progress.console.print(f"{name}: held-out reward {100 * point.reward:.1f} %{semantic}", highlight=False)
 
     def log(self, group: str, figures: dict[str, float], sampled: int = 0) -> None:
@@ -338,18 +338,16 @@ def open_run(args: RunArgs, console: Console | None = None) -> Iterator[Run]:
         UsageError: If the folder holds a run with other settings, another process trains in it, or there is no such environment.
         DatasetError: If data is missing or damaged.
     """
-    for name, value, least in (
-        ("iterations", args.iterations, 0),
-        ("queries", args.queries, 0),
-        ("samples", args.samples, 1),
-        ("num-scenes", args.num_scenes, 0),
-        ("semantic-scenes", args.semantic_scenes, 0),
-    ):
-        if value < least:
-            raise UsageError(f"--{name} {value} makes no sense. Expected {least} or more.")
+    at_least(
+        0, iterations=args.iterations, queries=args.queries, num_scenes=args.num_scenes, semantic_scenes=args.semantic_scenes
+    )
+    at_least(1, samples=args.samples, eval_episodes=args.eval_episodes)
     if not args.temperature >= 0.0 or not 0.0 < args.top_p <= 1.0:
         raise UsageError(f"--temperature {args.temperature} --top-p {args.top_p}: expected 0 or more, and above 0 up to 1.")
-    args.run_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        args.run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--run-dir {args.run_dir} can be no folder ({error.strerror}). Choose another.") from None
     columns = (TextColumn("{task.description:<34}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
     trackers: list[Tracker] = []
     try:
@@ -385,9 +383,27 @@ def _read_points(args: RunArgs) -> list[Point]:
     wanted = settings_of(args)
     settings, points = read_curve(args.run_dir)
     # More iterations may be asked of a finished run; nothing else may differ.
-    differing = [key for key, value in wanted.items() if settings.get(key) != value and key != "iterations"]
+    if settings.get("learner") != wanted["learner"]:
+        raise UsageError(
+            f"{args.run_dir} holds a run of {settings.get('learner')}, not of {wanted['learner']}. Choose another --run-dir."
+        )
+    there = _by_option(settings)
+    differing = [
+        f"--{key.replace('_', '-')} {there.get(key)} (asked is {value})"
+        for key, value in _by_option(wanted).items()
+        if there.get(key) != value and key != "iterations"
+    ]
     if differing:
         raise UsageError(
-            f"{args.run_dir} holds a run with another {', '.join(differing)}. Choose another --run-dir, or remove the folder."
+            f"{args.run_dir} holds a run with other settings: {', '.join(differing)}. "
+            "To go on with it, repeat all its options; to begin anew, choose another --run-dir."
         )
     return [point for point in points if point.iteration <= args.iterations]
+
+
+def _by_option(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings by the options that set them: those of nested groups have their own."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= _by_option(value) if isinstance(value, dict) else {key: value}
+    return flat

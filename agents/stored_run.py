@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from vispro_agents.curve import read_curve
+from vispro_agents.episodes import open_env
 from vispro_agents.errors import UsageError
-from vispro_agents.evaluate import open_env
 from vispro_agents.experience import FOLDER, Experience
 from vispro_gym.envs.visual_program import VisualProgramEnv
 

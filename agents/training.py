@@ -23,7 +23,7 @@ from typing import Any, Literal
 import torch
 from accelerate import Accelerator
 
-from vispro_agents.errors import UsageError
+from vispro_agents.errors import UsageError, at_least
 from vispro_agents.policies.base import Prompt
 from vispro_agents.policies.language_model import LanguageModelPolicy, completion_log_probs
 
@@ -47,6 +47,7 @@ class OptimizerArgs:
     """Whether activations are computed again instead of kept: slower, and large models fit."""
 
     def __post_init__(self) -> None:
+        at_least(0, weight_decay=self.weight_decay)
         if min(self.batch_size, self.micro_batch_size) < 1 or not self.max_grad_norm > 0.0:
             raise UsageError(
                 f"--batch-size {self.batch_size} --micro-batch-size {self.micro_batch_size} "

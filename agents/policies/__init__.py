@@ -160,7 +160,7 @@ def _load_trained(path: Path) -> Policy:
     if not any((path / name).is_file() for name in _SAVED):
         from vispro_agents.curve import last_policy_path
 
-        path = last_policy_path(path)
+        path = last_policy_path(path)  # or it says that there is none
     from vispro_agents.policies.language_model import LanguageModelPolicy  # imports torch
 
     return LanguageModelPolicy.load(path)

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+MAX_NEW_TOKENS = 320
+"""Where replies are cut unless something else is asked for: programs of 40 lines, which is more than experts need."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from vispro_agents.errors import UsageError
-from vispro_agents.policies.base import Completion, Prompt, Sampling
+from vispro_agents.policies.base import MAX_NEW_TOKENS, Completion, Prompt, Sampling
 from vispro_agents.policies.forward import base_model
 from vispro_agents.policies.generation import completion_log_probs, generate
 from vispro_agents.policies.prompting import PromptStyle, write_prompt
@@ -59,7 +59,7 @@ class LanguageModelPolicy:
         style: PromptStyle = "full",
         training_style: PromptStyle = "short",
         chat: bool = False,
-        max_new_tokens: int = 320,
+        max_new_tokens: int = MAX_NEW_TOKENS,
         batch_size: int = 64,
         quantize: Quantize = "none",
     ) -> None:
@@ -177,7 +177,7 @@ class LanguageModelPolicy:
         Raises:
             UsageError: If the folder holds no policy, a file of it is damaged, or the model below its adapter is missing.
         """
-        settings = _read_settings(path / _SETTINGS) if (path / _SETTINGS).is_file() else {}
+        settings = read_settings(path)
         settings["quantize"] = quantize or settings.get("quantize", "none")
         with quiet():
             model = read_model(str(path), device=device, dtype=dtype, quantize=settings["quantize"])
@@ -212,8 +212,15 @@ class LanguageModelPolicy:
         return int(self.tokenizer.eos_token_id)
 
 
-def _read_settings(path: Path) -> dict[str, Any]:
-    """What `save` wrote beside weights and tokenizer; what is missing has its default."""
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What `LanguageModelPolicy.save` wrote beside weights and tokenizer; nothing if they come from elsewhere.
+
+    Raises:
+        UsageError: If the file is damaged.
+    """
+    path = folder / _SETTINGS
+    if not path.is_file():
+        return {}
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(settings, dict):

@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vispro_agents.errors import UsageError
+from vispro_agents.errors import UsageError, first_words
+from vispro_agents.policies.base import MAX_NEW_TOKENS
 from vispro_agents.policies.prompting import PromptStyle
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class ModelArgs:
     """Number format of the weights. auto: bfloat16 on a GPU, else float32."""
     device: str = "auto"
     """Where the model runs: auto (a GPU if there is one), cpu, cuda, or cuda:1."""
-    max_new_tokens: int = 320
+    max_new_tokens: int = MAX_NEW_TOKENS
     """Tokens after which a reply is cut."""
     sampling_batch_size: int = 64
     """Programs that are written at once. Fewer need less memory."""
@@ -155,7 +156,7 @@ def read_model(source: str, *, device: str, dtype: Dtype | None, quantize: Quant
     from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-    place = _resolve_device(device)
+    place = resolve_device(device)
     if (Path(source) / "adapter_config.json").is_file():
         return _read_adapter(source, device=device, dtype=dtype, quantize=quantize)
     if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
@@ -232,12 +233,17 @@ def _add_adapters(model: Any, args: ModelArgs, seed: int) -> Any:
                 if getattr(getattr(module, "weight", None), "ndim", 0) == 2 and not isinstance(module, torch.nn.Embedding)
             }
             raise UsageError(
-                f"--lora-targets {args.lora_targets!r} does not fit {args.model}: {_short(error)}. "
+                f"--lora-targets {args.lora_targets!r} does not fit {args.model}: {first_words(error)}. "
                 f"Its layers are called {', '.join(sorted(layers))}; all-linear takes all but the last."
             ) from error
 
 
-def _resolve_device(name: str) -> torch.device:
+def resolve_device(name: str) -> torch.device:
+    """The device that `--device` names.
+
+    Raises:
+        UsageError: If there is none of that name here.
+    """
     import torch
 
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -277,7 +283,9 @@ def _telling(what: str, source: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise UsageError(f"The {what} {source!r} needs something that is not installed: {_short(error)}. Install it.") from error
+        raise UsageError(
+            f"The {what} {source!r} needs something that is not installed: {first_words(error)}. Install it."
+        ) from error
     except Exception as error:  # damaged files fail in as many ways as there are libraries
         if Path(source).is_dir():
             advice = "Check the files of the folder."
@@ -287,9 +295,4 @@ def _telling(what: str, source: str) -> Iterator[None]:
             ) from error
         else:
             advice = f"It is no folder here. Fetch it where there is a network (hf download {source}), or give a folder."
-        raise UsageError(f"The {what} {source!r} cannot be read: {_short(error)}. {advice}") from error
-
-
-def _short(error: Exception) -> str:
-    """What a library says, as one line of moderate length without its full stop."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:300].rstrip(".: ")
+        raise UsageError(f"The {what} {source!r} cannot be read: {first_words(error)}. {advice}") from error

@@ -17,14 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from vispro_agents.errors import UsageError
-from vispro_agents.policies.base import Completion, Prompt, Sampling
-from vispro_agents.policies.language_model import LanguageModelPolicy
+from vispro_agents.errors import UsageError, first_words
+from vispro_agents.policies.base import MAX_NEW_TOKENS, Completion, Prompt, Sampling
+from vispro_agents.policies.language_model import LanguageModelPolicy, read_settings
 from vispro_agents.policies.prompting import PromptStyle
 from vispro_agents.policies.transformers import read_tokenizer
 
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # of adapters, for which vLLM can make room
-_MAX_NEW_TOKENS = 320
 _LOG = logging.getLogger(__name__)
 
 
@@ -68,7 +67,7 @@ class VLLMPolicy:
         if rank > _RANKS[-1]:
             raise UsageError(f"vLLM takes adapters of a rank up to {_RANKS[-1]}, not {rank}. Train one of a lower rank.")
         self._max_rank = min((room for room in _RANKS if room >= rank), default=0) if rank else 0
-        saved = _settings(adapter)
+        saved = read_settings(Path(adapter)) if adapter is not None else {}
         tokenizer = read_tokenizer(model)
         has_chat = bool(saved.get("chat", tokenizer.chat_template))
         # Of this one only what makes tokens of prompts and texts of tokens is used; it has no weights.
@@ -78,7 +77,7 @@ class VLLMPolicy:
             name=Path(adapter or model).name,
             style=saved.get("style", "full") if prompt == "auto" else prompt,
             chat=has_chat if chat == "auto" else chat == "yes",
-            max_new_tokens=max_new_tokens or saved.get("max_new_tokens", _MAX_NEW_TOKENS),
+            max_new_tokens=max_new_tokens or saved.get("max_new_tokens", MAX_NEW_TOKENS),
         )
         self.name = self._texts.name
         options: dict[str, Any] = {"enable_lora": True, "max_lora_rank": self._max_rank} if rank else {}
@@ -94,7 +93,7 @@ class VLLMPolicy:
                 **options,
             )
         except Exception as error:  # there are as many ways to fail as there are parts below
-            raise UsageError(f"vLLM cannot run {model!r} here: {_short(error)}. Its own log has more.") from error
+            raise UsageError(f"vLLM cannot run {model!r} here: {first_words(error)}. Its own log has more.") from error
         self._longest = int(self._llm.llm_engine.model_config.max_model_len)
         self._adapter: Any = None
         self._adapters = 0
@@ -184,7 +183,7 @@ class VLLMPolicy:
                 detokenize=False,
             )
         except ValueError as error:
-            raise UsageError(f"vLLM does not draw with {sampling}: {_short(error)}.") from error
+            raise UsageError(f"vLLM does not draw with {sampling}: {first_words(error)}.") from error
 
 
 def import_vllm() -> tuple[Any, Any]:
@@ -209,19 +208,3 @@ def _rank(adapter: str | Path) -> int:
         return int(json.loads(path.read_text(encoding="utf-8"))["r"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{adapter} holds no adapter ({error}). Expected a folder with what PEFT saves.") from error
-
-
-def _settings(adapter: str | None) -> dict[str, Any]:
-    """What `LanguageModelPolicy.save` wrote beside an adapter; nothing if it comes from elsewhere."""
-    if adapter is None or not (path := Path(adapter) / "policy.json").is_file():
-        return {}
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{path} is damaged ({error}). Expected what a training run writes beside an adapter.") from error
-
-
-def _short(error: Exception) -> str:
-    """The first line of what a library says, without its full stop."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].strip().rstrip(".")[:300]

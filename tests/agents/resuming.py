@@ -25,13 +25,25 @@ IMITATION = ImitationArgs(demonstrations=12, mle_epochs=1, mle_variants=3)
 SMALL = {"iterations": 2, "queries": 12, "samples": 2, "eval_episodes": 10, "semantic_scenes": 2}
 
 
-def learner(name: str, data_dir: Path) -> Callable[[Path], object]:
+CORRECTIONS = r"""
+- pattern: 'Is there a (?P<a>\w+)\?'
+  program: |
+    def execute_command(image):
+        return bool_to_yesno(ImagePatch(image).exists("$a"))
+"""
+
+
+def learner(name: str, data_dir: Path, root: Path) -> Callable[[Path], object]:
     """A function that trains in a folder."""
-    if name == "filtered_bc":
-        cloning = filtered_bc.Args(data_dir=data_dir, imitation=IMITATION, num_scenes=1, **SMALL)  # type: ignore[arg-type]
-        return lambda folder: filtered_bc.train(replace(cloning, run_dir=folder))
-    gradient = reinforce.Args(data_dir=data_dir, imitation=IMITATION, queries_per_step=4, **SMALL)  # type: ignore[arg-type]
-    return lambda folder: reinforce.train(replace(gradient, run_dir=folder))
+    if name == "reinforce":
+        gradient = reinforce.Args(data_dir=data_dir, imitation=IMITATION, queries_per_step=4, **SMALL)  # type: ignore[arg-type]
+        return lambda folder: reinforce.train(replace(gradient, run_dir=folder))
+    cloning = filtered_bc.Args(data_dir=data_dir, imitation=IMITATION, num_scenes=1, **SMALL)  # type: ignore[arg-type]
+    if name == "corrections":
+        corrections = root / "corrections.yaml"
+        corrections.write_text(CORRECTIONS)
+        cloning = replace(cloning, corrections=corrections, carry_over=False, replay="last", cap=0)
+    return lambda folder: filtered_bc.train(replace(cloning, run_dir=folder))
 
 
 def attempt(train: Callable[[Path], object], folder: Path, files: int | None = None, delay: float = 0.0) -> bool:
@@ -66,7 +78,7 @@ def count_files(folder: Path) -> int:
 def main(name: str, data_dir: Path, root: Path, kills: int) -> None:
     """Train once without a kill, then with so many."""
     torch.set_num_threads(1)
-    train = learner(name, data_dir)
+    train = learner(name, data_dir, root)
     start = time.monotonic()
     attempt(train, root / "whole")
     total = count_files(root / "whole")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.agents.policies import models
+from tests.agents.policies import models, vllm_stand_in
 from vispro_agents import filtered_bc
 from vispro_agents.cli import main
 from vispro_agents.experience import Experience
@@ -78,7 +80,7 @@ def test_the_readmes_command_with_other_names(checkpoint: Path, small_gqa: Path,
     assert not (policies[2] / "model.safetensors").exists(), "the weights below the adapter are not written again"
 
     merged = tmp_path / "merged"
-    assert main(readme_command("vispro-agents merge", policy=str(policies[2]), out=str(merged))) == 0
+    assert main(readme_command("vispro-agents merge", policy=str(run), out=str(merged))) == 0
     assert not (merged / "adapter_config.json").exists()
     logits = []
     for folder in (policies[2], merged, checkpoint):
@@ -104,3 +106,33 @@ def test_reinforce_with_adapters(checkpoint: Path, small_gqa: Path, tmp_path: Pa
     assert (run / "optimizer-2.pt").exists() and not (run / "optimizer-1.pt").exists()
     policy = LanguageModelPolicy.load(run / "policies" / "iteration-2")
     assert policy.style == "short" and policy.max_new_tokens == 60
+
+
+@pytest.mark.parametrize("checkpoint", ["llama"], indirect=True)
+def test_vllm_draws_with_the_adapters_of_each_iteration(
+    checkpoint: Path, small_gqa: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+
+    class LLM(vllm_stand_in.LLM):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            started.append(self)
+
+    for name, module in vllm_stand_in.modules().items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(sys.modules["vllm"], "LLM", LLM)
+    run = tmp_path / "run"
+    settings = filtered_bc.Args(
+        run_dir=run, data_dir=small_gqa, iterations=2, queries=8, samples=2, eval_episodes=2, semantic_scenes=0, sampler="vllm",
+        model=ModelArgs(model=str(checkpoint), prompt="short", training_prompt="short", max_new_tokens=60),
+        imitation=ImitationArgs(demonstrations=0),
+    )  # fmt: skip
+    filtered_bc.train(settings)
+    (vllm,) = started
+    adapters = [call[2].lora_path for call in vllm.calls]
+    assert list(dict.fromkeys(adapters)) == [str(run / "policies" / name) for name in ("base", "iteration-1")]
+    grown = [row for row in Experience(run / "experience").rows() if row.phase == "grow"]
+    assert len(grown) == 32 and any(row.reward for row in grown)
+    assert [point.iteration for point in filtered_bc.train(settings)] == [0, 1, 2]
+    assert len(started) == 1, "a finished run needs no vLLM"

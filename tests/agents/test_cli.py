@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from itertools import pairwise
@@ -68,7 +69,16 @@ def test_training_from_the_command_line(small_gqa: Path, tmp_path: Path, capsys:
     assert "iteration-1" in out
     assert main([*EVALUATE, "--policy", str(tmp_path / "run"), "--data-dir", str(small_gqa), "--episodes", "2"]) == 0
     assert main([*arguments, "--seed", "1"]) == 2
-    assert "another seed" in capsys.readouterr().err
+    assert "--seed 0 (asked is 1)" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "vispro_agents", "evaluate", "--help"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_torch_is_not_imported_without_need(small_gqa: Path) -> None:

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vispro_agents.corrections import MINI_GQA, Correction, apply, load_corrections
+from vispro_agents.episodes import open_env
 from vispro_agents.errors import UsageError
-from vispro_agents.evaluate import open_env
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.engine import Job
 

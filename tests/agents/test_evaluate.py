@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from vispro_agents.episodes import TypeScore
+from vispro_agents.episodes import TypeScore, choose_positions, open_env
 from vispro_agents.errors import UsageError
-from vispro_agents.evaluate import EvaluateArgs, choose_positions, evaluate, open_env, run
+from vispro_agents.evaluate import EvaluateArgs, evaluate, run
 from vispro_agents.policies.base import Completion, Prompt, Sampling
+from vispro_agents.policies.tiny import create_tiny
 from vispro_gym.registration import ENVIRONMENTS, EnvironmentRow
 
 ENV = "VisProg-GQA-v0"
@@ -136,7 +137,7 @@ def test_what_was_measured_survives_the_next_policy(small_gqa: Path, tmp_path: P
     out = tmp_path / "board.json"
     with pytest.raises(UsageError, match="'experts'"):
         run(arguments(small_gqa, "expert", "experts", "crash", out=out))
-    assert json.loads(out.read_text())["policy"] == "expert"
+    assert [found["policy"] for found in json.loads(out.read_text())["policies"]] == ["expert"]
     assert "expert on VisProg-GQA-v0" in capsys.readouterr().out
 
 
@@ -164,6 +165,15 @@ def test_policies_of_one_name_are_told_apart(small_gqa: Path, monkeypatch: pytes
         # Half of the questions are answered by yes or no, and half of the draws are right there.
         assert item.pass_at["pass@1"] == pytest.approx(0.25, abs=0.05)
         assert item.pass_at["pass@8"] == pytest.approx(0.5 * (1 - 0.5**8), abs=0.02)
+
+
+def test_policies_of_folders_are_named_by_them(small_gqa: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        create_tiny(["Is there a cup?"], ["x"], seed=0, hidden_size=32, num_layers=1).save(tmp_path / name / "iteration-1")
+    folders = [str(tmp_path / name / "iteration-1") for name in ("a", "b")]
+    board = run(arguments(small_gqa, *folders, episodes=2, semantic_scenes=0))
+    assert [item.policy for item in board.evaluations] == folders
+    assert run(arguments(small_gqa, folders[0], episodes=2, semantic_scenes=0)).evaluations[0].policy == "iteration-1"
 
 
 def test_pass_at_k_needs_a_policy_that_can_draw(small_gqa: Path, capsys: pytest.CaptureFixture[str]) -> None:

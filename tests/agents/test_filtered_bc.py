@@ -181,7 +181,9 @@ def test_a_finished_run_is_not_run_again(run_dir: Path, settings: Args) -> None:
 
 
 def test_a_run_with_other_settings_is_not_overwritten(run_dir: Path, settings: Args) -> None:
-    with pytest.raises(UsageError, match="with another seed, temperature"):
+    with pytest.raises(
+        UsageError, match=r"other settings: --seed 0 \(asked is 1\), --temperature [\d.]+ \(asked is 0.5\)\. To go on"
+    ):
         train(replace(settings, run_dir=run_dir, seed=1, temperature=0.5))
 
 
@@ -193,7 +195,12 @@ def test_a_run_with_other_settings_is_not_overwritten(run_dir: Path, settings: A
         ({"model": ModelArgs(model="/no/such/model")}, "/no/such/model"),
         ({"log_with": ("wandb",)}, "pip install wandb"),
         ({"sampler": "vllm", "model": ModelArgs(model="some/model")}, "vllm"),
+        ({"model": ModelArgs(device="abacus")}, "--device 'abacus' is unknown"),
         ({"iterations": -1}, "--iterations -1"),
+        ({"eval_episodes": 0}, "--eval-episodes 0"),
+        ({"cap": -1}, "--cap -1"),
+        ({"improve_epochs": -1}, "--improve-epochs -1"),
+        ({"improve_learning_rate": 0.0}, "--improve-learning-rate 0.0"),
     ],
 )
 def test_a_mistake_leaves_no_trace(settings: Args, tmp_path: Path, wrong: dict[str, object], named: str) -> None:
@@ -206,6 +213,20 @@ def test_a_mistake_leaves_no_trace(settings: Args, tmp_path: Path, wrong: dict[s
     imitation = ImitationArgs(demonstrations=8, mle_epochs=0)
     right = replace(settings, run_dir=folder, iterations=0, eval_episodes=2, imitation=imitation)
     assert [point.policy for point in train(right)] == ["base"]
+
+
+@pytest.mark.parametrize("number", ["demonstrations", "mle_variants", "mle_epochs", "mle_learning_rate"])
+def test_imitation_takes_no_negative_numbers(number: str) -> None:
+    with pytest.raises(UsageError, match=f"--{number.replace('_', '-')} -1 makes no sense"):
+        ImitationArgs(**{number: -1})
+
+
+def test_a_run_stands_for_its_last_policy_as_a_model_too(run_dir: Path, settings: Args, tmp_path: Path) -> None:
+    model = ModelArgs(model=str(run_dir))
+    imitation = ImitationArgs(demonstrations=0)
+    (point,) = train(replace(settings, run_dir=tmp_path, iterations=0, eval_episodes=2, model=model, imitation=imitation))
+    weights = [folder / "model.safetensors" for folder in (tmp_path / "policies" / point.policy, last_policy_path(run_dir))]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
 def test_edited_corrections_are_another_run(settings: Args, tmp_path: Path) -> None:
@@ -226,7 +247,7 @@ def test_edited_corrections_are_another_run(settings: Args, tmp_path: Path) -> N
     moved = file.rename(tmp_path / "moved.yaml")
     train(replace(args, corrections=moved))
     moved.write_text(json.dumps([{"query": "Is there a cup?", "program": program.replace("yes", "no")}]))
-    with pytest.raises(UsageError, match="another corrections"):
+    with pytest.raises(UsageError, match="other settings: --corrections"):
         train(replace(args, corrections=moved))
 
 

@@ -155,8 +155,8 @@ def test_samples_without_scenes_are_told_of() -> None:
 
 def test_json_of_one_and_of_several() -> None:
     board = long_board()
-    several = json.loads(json.dumps(as_json(board)))
+    several = json.loads(json.dumps(as_json(board, as_list=True)))
     assert [item["reward"] for item in several["policies"]] == [0.4, 0.1]
     assert several["comparisons"][0]["differences"]["reward"] == pytest.approx(-0.3)
-    one = as_json(Leaderboard(board.evaluations[:1], ()))
+    one = as_json(Leaderboard(board.evaluations[:1], ()), as_list=False)
     assert one["policy"] == board.evaluations[0].policy and one["by_type"]["type number 3"]["episodes"] == 3

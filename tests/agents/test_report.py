@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from vispro_agents.curve import Point
-from vispro_agents.evaluate import Episode, open_env, play
+from vispro_agents.episodes import Episode, open_env, play
 from vispro_agents.filtered_bc import Args
 from vispro_agents.policies import load_policy
 from vispro_agents.report import Card, choose_episodes, data_uri, draw_curve, make_card, render_page

@@ -20,13 +20,13 @@ def contents(run: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the script forks")
-@pytest.mark.parametrize("learner", ["filtered_bc", "reinforce"])
-def test_ten_kills_change_nothing(learner: str, small_gqa: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(SCRIPT), learner, str(small_gqa), str(tmp_path), "10"]
+@pytest.mark.parametrize(("learner", "kills"), [("filtered_bc", 5), ("corrections", 5), ("reinforce", 10)])
+def test_kills_change_nothing(learner: str, kills: int, small_gqa: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPT), learner, str(small_gqa), str(tmp_path), str(kills)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
-    assert result["killed"] == 10
+    assert result["killed"] == kills
     assert len(result["reached"]) >= 3, "the kills came at different phases"
     expected = contents(tmp_path / "whole")
     assert {"curve.json", "policies/iteration-2/model.safetensors", "experience/000-1-demonstration-00000.parquet"} <= set(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from vispro_agents.errors import UsageError
-from vispro_agents.tracking import open_trackers
+from vispro_agents.tracking import PROJECT, open_trackers
 
 
 def test_tensorboard_reads_what_was_logged(tmp_path: Path) -> None:
@@ -30,6 +33,29 @@ def test_a_missing_library_is_named(name: str, tmp_path: Path) -> None:
         pytest.skip(f"{name} is installed here")
     with pytest.raises(UsageError, match=f"--log-with {name} needs a library that is missing .*: pip install {name}"):
         open_trackers([name], tmp_path, {})
+
+
+def test_wandb_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb", reason="the library wandb is not installed")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    (tracker,) = open_trackers(["wandb"], tmp_path, {"seed": 0})
+    tracker.log({"a/b": 0.25}, step=3)
+    tracker.finish()
+    (log,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    assert b"a/b" in log.read_bytes()
+
+
+def test_trackio_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not importlib.util.find_spec("trackio"):  # which reads its folder from the environment when it is imported
+        pytest.skip("the library trackio is not installed")
+    monkeypatch.setenv("TRACKIO_DIR", "")  # so that it is put back
+    monkeypatch.delenv("TRACKIO_DIR")
+    (tracker,) = open_trackers(["trackio"], tmp_path, {"seed": 0})
+    tracker.log({"a/b": 0.25}, step=3)
+    tracker.finish()
+    with closing(sqlite3.connect(tmp_path / "trackio" / f"{PROJECT}.db")) as database:
+        ((step, metrics),) = database.execute("select step, metrics from metrics")
+    assert (step, json.loads(metrics)) == (3, {"a/b": 0.25})
 
 
 def test_no_tracker_is_a_choice(tmp_path: Path) -> None:
