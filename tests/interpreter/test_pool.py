@@ -297,6 +297,20 @@ def test_a_killed_worker_costs_no_result() -> None:
     interpreter.close()
 
 
+def test_a_worker_that_stands_still_for_a_while_costs_no_result() -> None:
+    interpreter = Interpreter(Limits(seconds=0.01), workers=1)
+
+    def stopping(calls: Sequence[Call]) -> list[Any]:
+        pid = interpreter._workers[0]._process.pid
+        os.kill(pid, signal.SIGSTOP)
+        threading.Timer(1.5, os.kill, (pid, signal.SIGCONT)).start()  # far more than computing time times patience
+        return handler(calls)
+
+    (execution,) = interpreter.run_batch([program("image.exists('x')", "return 3")], stopping)
+    interpreter.close()
+    assert (execution.status, execution.answer) == ("answered", 3)
+
+
 def test_threads_may_share_an_interpreter(interpreter: Interpreter) -> None:
     results: list[list[Any]] = []
 

@@ -16,8 +16,10 @@ from vispro_gym.interpreter.wire import checked_call, checked_end, checked_reply
 # all the time it may have.
 _SECONDS_PER_TURN = 0.3
 _SECONDS_PER_PROGRAM = 0.001
-# The kernel ends a worker that overruns. Should it not, the parent does after this many times what all its programs may take.
+# The kernel ends a worker that overruns. Should it not, the parent does after this many times what all its programs may take,
+# but not sooner than after so many seconds: a virtual machine may stand still for some of them.
 _PATIENCE = 10
+_LEAST_PATIENCE_SECONDS = 30.0
 
 # SIGSYS: a forbidden system call, which may be the one by which the C library aborts.
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGSYS}
@@ -70,6 +72,13 @@ class Batch:
         """Programs that ended for want of memory in a process with neighbours."""
         return [i for i, result in enumerate(self._results) if result is not None and _lacked_memory(result)]
 
+    def short_of_time(self) -> list[int]:
+        """Programs whose time was up in a process with neighbours.
+
+        On a virtual machine, the time that the host took away may count as the program's own.
+        """
+        return [i for i, result in enumerate(self._results) if result is not None and result.status == "timeout"]
+
     def post(self, seat: Seat, new: Sequence[int]) -> None:
         """Starts programs and resumes those that have their replies."""
         for i in new:
@@ -86,7 +95,7 @@ class Batch:
         programs = [(i, self._programs[i].source, self._programs[i].image_sizes) for i in new]
         seat.worker.send((replies, programs, seconds))
         seat.posted = True
-        seat.deadline = time.monotonic() + (_PATIENCE + len(seat.held)) * seconds
+        seat.deadline = time.monotonic() + max(_LEAST_PATIENCE_SECONDS, (_PATIENCE + len(seat.held)) * seconds)
 
     def receive(self, seat: Seat) -> list[Call]:
         """Reads a worker's report: returns the calls that are pending; programs that ended get their result."""

@@ -32,8 +32,8 @@ class Interpreter:
     """Runs programs outside this process, under limits.
 
     Worker processes are started when first needed and reused. When one dies or overruns, the program that it ran is run again
-    alone, and its other programs are run again without it; so is a program that ran out of memory that neighbours may have used
-    up. What becomes of a program does therefore not depend on its neighbours. Safe for use from several threads (calls wait
+    alone, and its other programs are run again without it; so is a program that ran out of time, or of memory that neighbours
+    may have used up. What becomes of a program does therefore not depend on its neighbours. Safe for use from several threads (calls wait
     for each other) and after a fork.
     """
 
@@ -141,7 +141,7 @@ class Interpreter:
         short_of_memory = batch.short_of_memory()
         if short_of_memory:
             self._end_workers()
-        return sorted(alone + short_of_memory)
+        return sorted({*alone, *short_of_memory, *batch.short_of_time()})
 
     def _bury(self, batch: Batch, seat: Seat, death: WorkerDied, queue: deque[int]) -> list[int]:
         """Replaces a dead worker. Returns the program that ran, or all it held if that is not known; the others wait again."""

@@ -139,7 +139,6 @@ def main() -> None:
     codes = {operation: code for code, operation in enumerate(OPERATIONS)}
     tasks: dict[int, Task] = {}
     finished = 0
-    computed = 0.0
     task: Any
     while True:
         answers, programs, seconds = receive()
@@ -158,6 +157,7 @@ def main() -> None:
                 signal.setitimer(signal.ITIMER_PROF, seconds)
             then = now
         then = monotonic()
+        computed = time.process_time()  # what compiling took belongs to no turn
         for number, task, value in turns:
             running[0] = number
             metering.current = task.meter
