@@ -32,9 +32,9 @@ class Interpreter:
     """Runs programs outside this process, under limits.
 
     Worker processes are started when first needed and reused. When one dies or overruns, the program that it ran is run again
-    alone, and its other programs are run again without it; so is a program that ran out of time, or of memory that neighbours
-    may have used up. What becomes of a program does therefore not depend on its neighbours. Safe for use from several threads (calls wait
-    for each other) and after a fork.
+    alone, and its other programs are run again without it; so is a program that ran out of time, or of memory that
+    neighbours may have used up. What becomes of a program does therefore not depend on its neighbours. Safe for use from
+    several threads (calls wait for each other) and after a fork.
     """
 
     def __init__(self, limits: Limits | None = None, workers: int = WORKERS, isolation: Isolation | None = None) -> None:
