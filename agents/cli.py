@@ -137,13 +137,18 @@ def _parse(args: type[T], command: str, argv: list[str]) -> T:
 
 
 def _summarise(points: list[Point], args: RunArgs) -> None:
-    from vispro_agents.curve import last_policy_path
     from vispro_agents.demo import curve_table
 
     console = Console()
     console.print(curve_table(points))
-    last = last_policy_path(args.run_dir)
-    options = {"policy": last, "env": args.env, "split": args.eval_split, "data-dir": args.data_dir, "images": args.images}
+    last = points[-1]  # of those that were asked for: the run may have gone further
+    options = {
+        "policy": args.run_dir / "policies" / last.policy,
+        "env": args.env,
+        "split": args.eval_split,
+        "data-dir": args.data_dir,
+        "images": args.images,
+    }
     if args.perception != "oracle":
         options["perception"] = shlex.quote(args.perception)
     given = " ".join(f"--{name} {value}" for name, value in options.items() if value is not None)

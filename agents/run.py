@@ -212,7 +212,7 @@ class Run:
             outcome=outcome.outcome,
             reward=outcome.reward,
             answer=None if outcome.answer is None else str(outcome.answer),
-            error="{type}, line {line}: {message}".format(**outcome.error) if outcome.error else None,
+            error="{type}, line {line}: {message}".format(**outcome.error).removesuffix(": ") if outcome.error else None,
             semantic=episode.semantic,
             token_ids=completion.token_ids,
             log_probs=completion.log_probs,
@@ -356,6 +356,8 @@ def open_run(args: RunArgs, console: Console | None = None) -> Iterator[Run]:
             Progress(*columns, console=console or Console(quiet=True)) as progress,
         ):
             run = Run(args, trackers, progress)
+            if args.eval_split == args.train_split:
+                progress.console.print(f"Policies are measured on what they learn from: both splits are {args.eval_split!r}.")
             trackers += open_trackers(args.log_with, args.run_dir, settings_of(args))
             yield run
     except Timeout:

@@ -68,6 +68,9 @@ def test_training_from_the_command_line(small_gqa: Path, tmp_path: Path, capsys:
     assert "Held-out reward of greedy programs" in out
     assert "iteration-1" in out
     assert main([*EVALUATE, "--policy", str(tmp_path / "run"), "--data-dir", str(small_gqa), "--episodes", "2"]) == 0
+    fewer = [part if part != "1" or arguments[place - 1] != "--iterations" else "0" for place, part in enumerate(arguments)]
+    assert main(fewer) == 0
+    assert "--policy " + str(tmp_path / "run" / "policies" / "mle") in capsys.readouterr().out, "what was asked for is named"
     assert main([*arguments, "--seed", "1"]) == 2
     assert "--seed 0 (asked is 1)" in capsys.readouterr().err
 

@@ -294,8 +294,10 @@ def test_two_processes_do_not_share_a_folder(run_dir: Path, settings: Args) -> N
 def test_progress_is_printed(settings: Args, tmp_path: Path) -> None:
     imitation = ImitationArgs(demonstrations=16, mle_epochs=1, mle_variants=0)
     with (tmp_path / "out.txt").open("w", encoding="utf-8") as file:
-        train(replace(settings, run_dir=tmp_path / "run", iterations=0, imitation=imitation), Console(file=file, width=100))
+        again = replace(settings, run_dir=tmp_path / "run", iterations=0, imitation=imitation, eval_split="train")
+        train(again, Console(file=file, width=100))
     text = (tmp_path / "out.txt").read_text(encoding="utf-8")
+    assert "measured on what they learn from" in text
     assert "base: held-out reward" in text
     assert "mle: held-out reward" in text
     assert LanguageModelPolicy.load(tmp_path / "run" / "policies" / "mle").name == "mle"

@@ -37,6 +37,8 @@ def test_failures_say_why_and_never_the_target() -> None:
         == "runtime_error: line 3: IndexError: list index out of range"
     )
     assert describe_failure(Outcome("extract_error", 0.0, "7", error=error | {"line": 0})).startswith("extract_error: IndexError")
+    wordless = {"type": "ValueError", "message": "", "line": 2}
+    assert describe_failure(Outcome("runtime_error", 0.0, "7", error=wordless)) == "runtime_error: line 2: ValueError"
     assert describe_failure(Outcome("wrong", 0.0, "7", answer="no")) == "The answer 'no' is wrong."
     lucky = describe_failure(Outcome("lucky", 0.0, "7", answer="no"))
     assert lucky == "The program is not right on all pictures that it was tried on."

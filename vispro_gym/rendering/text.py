@@ -43,4 +43,5 @@ def describe_failure(outcome: Outcome) -> str:
     if outcome.error is None:
         return f"The answer {outcome.answer!r} is wrong."
     line = f"line {outcome.error['line']}: " if outcome.error["line"] else ""
-    return f"{outcome.outcome}: {line}{outcome.error['type']}: {outcome.error['message']}"
+    message = f": {outcome.error['message']}" if outcome.error["message"] else ""  # `raise ValueError` has none
+    return f"{outcome.outcome}: {line}{outcome.error['type']}{message}"
