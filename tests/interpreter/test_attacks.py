@@ -24,7 +24,7 @@ from vispro_gym.interpreter.types import Call, Execution, Limits, Program
 from vispro_gym.interpreter.wire import STATUSES
 
 SIZES = ((100, 80),)
-LIMITS = Limits(seconds=0.2)
+LIMITS = Limits(seconds=0.4)
 FAMILIES = sorted({attack.family for attack in CORPUS})
 SAMPLE = CORPUS[::12]
 """For runs that take a process per attack."""
