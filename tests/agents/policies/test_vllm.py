@@ -1,4 +1,4 @@
-"""The policy on vLLM: what it says where vLLM is missing, for real, and its calls against a stand-in (see `vllm_stand_in`)."""
+"""The policy on vLLM: what it says where vLLM is missing, and its calls against a stand-in (see `vllm_stand_in`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +83,9 @@ def with_transformers(path: str) -> LanguageModelPolicy:
     return policy
 
 
-@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
 @pytest.mark.parametrize("ask", [lambda base: VLLMPolicy(base), lambda base: load_policy(f"vllm(model={base!r})", None)])
-def test_a_missing_package_is_named(base: str, ask: Callable[[str], Any]) -> None:
+def test_a_missing_package_is_named(base: str, ask: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vllm", None)  # as if it were not installed
     with pytest.raises(UsageError, match=re.escape('pip install "vispro-gym[vllm]"')):
         ask(base)
 
