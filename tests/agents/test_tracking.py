@@ -35,11 +35,12 @@ def test_a_missing_library_is_named(name: str, tmp_path: Path, monkeypatch: pyte
 
 
 def test_wandb_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("wandb", reason="the library wandb is not installed")
+    wandb = pytest.importorskip("wandb", reason="the library wandb is not installed")
     monkeypatch.setenv("WANDB_MODE", "offline")
     (tracker,) = open_trackers(["wandb"], tmp_path, {"seed": 0})
     tracker.log({"a/b": 0.25}, step=3)
     tracker.finish()
+    wandb.teardown()  # waits for the process that writes the file
     (log,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
     assert b"a/b" in log.read_bytes()
 
