@@ -192,6 +192,7 @@ DIFFERENCES: dict[str, tuple[str, str, Any, str]] = {
     "complex": ("return abs(3j)", REJECTED, "Rejected", "programs work on real numbers"),
     "return in finally": ("try:\n    pass\nfinally:\n    return 1", REJECTED, "Rejected", "it would swallow what ends a program"),
     "finally with continue": ("for i in [1]:\n    try:\n        pass\n    finally:\n        continue\nreturn 1", REJECTED, "Rejected", "it would swallow what ends a program"),
+    "deep comprehensions": ("x = " + "[" * 21 + "1" + " for i in [1]]" * 21 + "\nreturn len(x)", REJECTED, "Rejected", "CPython 3.12 and later write past an array"),
     "open": ("return open('x')", "runtime_error", "NameError", "reaches the machine"),
     "eval": ("return eval('1')", "runtime_error", "NameError", "code that was not checked"),
     "globals": ("return len(globals())", "runtime_error", "NameError", "leads into the machinery"),

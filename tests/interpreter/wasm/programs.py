@@ -62,6 +62,19 @@ _BODIES: dict[str, str] = {
     "rejected attribute": "return image.__class__.__mro__",
     "rejected module": "import os\nreturn os.environ",
     "rejected class": "class A:\n    pass\nreturn 1",
+    # As deep as can be, and deeper, which CPython 3.12 and later would write past the end of an array for.
+    "comprehensions in comprehensions": "x = " + "[" * 20 + "1" + " for i in [1]]" * 20 + "\nreturn len(x)",
+    "too many comprehensions": "x = " + "[" * 21 + "1" + " for i in [1]]" * 21 + "\nreturn len(x)",
+    "comprehensions in handlers": "try:\n    return 1 / 0\nexcept ZeroDivisionError as e:\n    x = "
+    + "{0: " * 18
+    + "1"
+    + " for i in [1]}" * 18
+    + "\n    return len(x)",
+    "too many comprehensions in handlers": "try:\n    return 1 / 0\nexcept ZeroDivisionError as e:\n    x = "
+    + "{0: " * 19
+    + "1"
+    + " for i in [1]}" * 19
+    + "\n    return len(x)",
     "no entry point": "def execute_command(image):\n    return 1\ndel execute_command",
     # Limits.
     "steps": "while True:\n    pass",
@@ -75,6 +88,8 @@ _BODIES: dict[str, str] = {
 }
 PROGRAMS = {name: program(body) for name, body in _BODIES.items()}
 
+NESTED_ITERATORS = "from itertools import chain\nx = [1]\nfor _ in range(90000):\n    x = chain(x)\nreturn len(list(x))"
+
 DIFFERENCES: dict[str, tuple[str, str, object]] = {
     # Sets order strings by their hashes, and CPython hashes them in another way on 32-bit platforms. The order is the same in
     # every build of the engine, which is what this test is for.
@@ -87,6 +102,6 @@ DIFFERENCES: dict[str, tuple[str, str, object]] = {
     "wide index": ("from collections import deque\nd = deque([1, 2])\nd.rotate(2 ** 40)\nreturn len(d)", "runtime_error",
                    "OverflowError"),
     # Whatever C code overflows the stack ends here, not in a process that is gone.
-    "comprehensions in comprehensions": ("return " + "[" * 90 + "1" + " for i in [1]]" * 90, "runtime_error", "InterpreterCrash"),
+    "iterators in iterators": (NESTED_ITERATORS, "runtime_error", "InterpreterCrash"),
 }  # fmt: skip
 """What ends otherwise in the process engine: body, status, and answer or type of the error."""

@@ -26,7 +26,7 @@ from tests.interpreter.attacks import CORPUS, success_of
 from tests.interpreter.attacks.base import program
 from tests.interpreter.attacks.benign import benign_program
 from tests.interpreter.attacks.perception import reply
-from tests.interpreter.wasm.programs import DIFFERENCES, PROGRAMS
+from tests.interpreter.wasm.programs import DIFFERENCES, NESTED_ITERATORS, PROGRAMS
 from vispro_gym.interpreter import wasm as package
 from vispro_gym.interpreter.pool import Interpreter
 from vispro_gym.interpreter.process import InterpreterError
@@ -40,7 +40,6 @@ pytestmark = pytest.mark.timeout(1_200)  # whoever comes first builds the engine
 
 SIZES = ((100, 80),)
 HANG = "import re\nreturn re.match('(a+)+$', 'a' * 60 + 'b') is None"
-CRASH = "return " + "[" * 90 + "1" + " for i in [1]]" * 90
 
 
 def handler(calls: Sequence[Call]) -> list[Any]:
@@ -86,9 +85,11 @@ def test_the_same_outcomes_as_in_a_process(wasm: WasmInterpreter, processes: Int
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_what_ends_otherwise(wasm: WasmInterpreter, name: str) -> None:
     body, status, expected = DIFFERENCES[name]
-    (execution,) = wasm.run_batch(programs(body), handler)
-    assert execution.status == status
-    assert (execution.answer if status == "answered" else (execution.error or {})["type"]) == expected
+    for before in ("return 1", *(body for body, *_ in DIFFERENCES.values())):  # in a fresh instance and in used ones
+        (execution,) = wasm.run_batch(programs(body), handler)
+        assert execution.status == status
+        assert (execution.answer if status == "answered" else (execution.error or {})["type"]) == expected
+        wasm.run_batch(programs(before), handler)
 
 
 def test_attacks_are_held_and_change_no_neighbour(wasm: WasmInterpreter) -> None:
@@ -141,7 +142,7 @@ def test_programs_that_overrun_or_crash_ask_perception_once(wasm: WasmInterprete
     assert executions[0].error == {"type": "Timeout", "message": "more than 0.05 seconds", "line": 0}
     assert [call.arguments for call, _ in executions[0].calls] == [("first",)]
     assert asked == ["first", "second"]
-    assert wasm.run_batch(programs(CRASH, "return 1"), handler)[1].answer == 1
+    assert wasm.run_batch(programs(NESTED_ITERATORS, "return 1"), handler)[1].answer == 1
     (again,) = limited.run_batch(programs(deep), recording)
     assert again.status in ("timeout", "memory_limit", "step_limit")
     assert asked == ["first", "second", "later"]

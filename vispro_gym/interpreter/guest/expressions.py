@@ -81,6 +81,32 @@ def condition(line: int) -> ast.Call:
     return node
 
 
+# CPython 3.12 and later compile comprehensions into the function around them. Each has a handler of exceptions, which the
+# compiler keeps in an array of 23, whose end it checks for statements only: comprehensions inside each other write past it.
+_MAX_NESTING = 20
+_nesting = 0
+
+
+def enter(node: Any, levels: int = 1) -> None:
+    """Counts a loop, a comprehension or a part of a try statement, for what is inside."""
+    global _nesting
+    _nesting += levels
+    if _nesting > _MAX_NESTING:
+        raise Rejected("loops, comprehensions and try statements are nested too deeply", node.lineno)
+
+
+def leave(levels: int = 1) -> None:
+    """The end of what `enter` counted."""
+    global _nesting
+    _nesting -= levels
+
+
+def begin() -> None:
+    """The beginning of a program; an earlier one may have been refused in the middle."""
+    global _nesting
+    _nesting = 0
+
+
 class Handlers(dict[type, Callable[[Any], Any]]):
     """Handlers by node type; a type without one is refused."""
 
@@ -361,9 +387,11 @@ def _generators(generators: list[ast.comprehension]) -> None:
 
 @handles("ListComp", "SetComp", "GeneratorExp")
 def _comprehension(node: Any) -> Any:
+    enter(node)
     generators = node.generators
     _generators(generators)
     node.elt = HANDLERS[type(node.elt)](node.elt)
+    leave()
     if type(node) is ast.GeneratorExp:
         generators[0].iter = call("_lazy_", [generators[0].iter], node.lineno)
     return node
@@ -371,9 +399,11 @@ def _comprehension(node: Any) -> Any:
 
 @handles("DictComp")
 def _dict_comprehension(node: ast.DictComp) -> Any:
+    enter(node)
     _generators(node.generators)
     node.key = HANDLERS[type(node.key)](node.key)
     node.value = HANDLERS[type(node.value)](node.value)
+    leave()
     return node
 
 

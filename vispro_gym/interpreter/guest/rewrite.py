@@ -6,7 +6,7 @@ import ast
 import types
 from typing import Any
 
-from vispro_gym.interpreter.guest.expressions import Load, Name, Rejected, Store
+from vispro_gym.interpreter.guest.expressions import Load, Name, Rejected, Store, begin
 from vispro_gym.interpreter.guest.language import MODULES
 from vispro_gym.interpreter.guest.statements import block, function_node_once
 from vispro_gym.programs.api import ENTRY_POINT
@@ -60,6 +60,7 @@ def prepare(source: str) -> types.CodeType:
         Rejected: If it uses what programs may not use.
         MemoryError: If the process has no memory for it.
     """
+    begin()
     try:
         tree: Any = compile(source, FILENAME, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
         tree.body = _without_trial_runs(tree.body)

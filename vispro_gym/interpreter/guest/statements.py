@@ -17,8 +17,10 @@ from vispro_gym.interpreter.guest.expressions import (
     arguments_node,
     call,
     check_name,
+    enter,
     handles,
     is_number,
+    leave,
     name_node,
     tick,
 )
@@ -126,18 +128,22 @@ def _augmented(node: ast.AugAssign) -> Any:
 def _for(node: ast.For) -> Any:
     node.target = HANDLERS[type(node.target)](node.target)
     node.iter = HANDLERS[type(node.iter)](node.iter)
+    enter(node)
     ticking(node.body)
     if node.orelse:
         block(node.orelse)
+    leave()
     return node
 
 
 @handles("While")
 def _while(node: ast.While) -> Any:
     node.test = HANDLERS[type(node.test)](node.test)
+    enter(node)
     ticking(node.body)
     if node.orelse:
         block(node.orelse)
+    leave()
     return node
 
 
@@ -190,9 +196,15 @@ def _try(node: ast.Try) -> Any:
     # Leaving a finally block by return, break or continue throws away the exception that is under way.
     for statement in node.finalbody:
         _stays(statement, in_loop=False)
+    # What CPython keeps on its stack of handlers: one for the finally block, one in what is tried, and two in a handler, for its
+    # end and for that of its name.
+    around = 1 if node.finalbody else 0
+    tried = 1 if node.handlers else 0
+    enter(node, around + tried)
     block(node.body)
     for handler in node.handlers:
         line = handler.lineno
+        enter(handler)
         check_name(handler.name, handler)
         if handler.type is None:
             if handler is not node.handlers[-1]:
@@ -201,6 +213,8 @@ def _try(node: ast.Try) -> Any:
         else:
             handler.type = HANDLERS[type(handler.type)](handler.type)
         block(handler.body).insert(0, _first_of_handler(line))
+        leave()
+    leave(tried)
     block(node.orelse)
     if node.finalbody:
         _in_finally.append(node)
@@ -210,6 +224,7 @@ def _try(node: ast.Try) -> Any:
             block(node.finalbody).insert(0, _first_of_handler(node.finalbody[0].lineno))
         finally:
             _in_finally.pop()
+    leave(around)
     return node
 
 
