@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vispro_gym.interpreter.guest.rewrite import Rejected, prepare
 from vispro_gym.interpreter.pool import Interpreter
 from vispro_gym.interpreter.shared import shared_interpreter
 from vispro_gym.interpreter.types import Call, CallFailure, Limits, PatchAnswer, Program
@@ -133,34 +132,6 @@ def test_trial_runs_at_the_end_are_left_out(interpreter: Interpreter, tail: str)
 def test_no_entry_point(interpreter: Interpreter) -> None:
     (execution,) = interpreter.run_batch([Program("x = 1\n", ((9, 9),))], handler)
     assert (execution.status, execution.error and execution.error["type"]) == ("no_answer", "NameError")
-
-
-NESTED = {
-    "loops": ["for i in [1]:", "while i:"] * 10,
-    "tries": ["try:"] * 10 + ["for i in [1]:"] * 10,
-    "handlers": ["try:\n{0}    1 / 0\n{0}except ZeroDivisionError as e:"] * 10,
-    "finally": ["try:\n{0}    pass\n{0}finally:"] * 5 + ["for i in [1]:"] * 15,
-    "handlers before finally": ["try:\n{0}    1 / 0\n{0}finally:\n{0}    pass\n{0}for i in [1]:"] * 20,
-}
-
-
-@pytest.mark.parametrize("name", NESTED)
-def test_nesting_has_a_limit(name: str) -> None:
-    """Not deeper than CPython's compiler can bear: of comprehensions it does not see for itself."""
-
-    def nested(extra: str) -> str:
-        lines = [f"{'    ' * depth}{line.format('    ' * depth)}" for depth, line in enumerate(NESTED[name], start=1)]
-        indent = "    " * (len(lines) + 1)
-        body = [*lines, f"{indent}x = {extra}"]
-        ends = [
-            f"{'    ' * d}except ValueError: pass" for d, line in reversed(list(enumerate(lines, 1))) if line.endswith("try:")
-        ]
-        return "\n".join(["def execute_command(image):", *body, *ends, "    return 1", ""])
-
-    prepare(nested("1"))
-    with pytest.raises(Rejected, match="nested too deeply"):
-        prepare(nested("[i for i in [1]]"))
-    prepare(nested("1"))  # what was refused leaves nothing behind
 
 
 def test_a_long_source_is_rejected(interpreter: Interpreter) -> None:

@@ -255,3 +255,31 @@ def test_printing_is_captured_and_bounded() -> None:
     with pytest.raises(Stop) as stop:
         run("while True: print('x' * 20)")
     assert stop.value.status == "output_limit"
+
+
+NESTED = {
+    "loops": ["for i in [1]:", "while i:"] * 10,
+    "tries": ["try:"] * 10 + ["for i in [1]:"] * 10,
+    "handlers": ["try:\n{0}    1 / 0\n{0}except ZeroDivisionError as e:"] * 10,
+    "finally": ["try:\n{0}    pass\n{0}finally:"] * 5 + ["for i in [1]:"] * 15,
+    "handlers before finally": ["try:\n{0}    1 / 0\n{0}finally:\n{0}    pass\n{0}for i in [1]:"] * 20,
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_nesting_has_a_limit(name: str) -> None:
+    """Not deeper than CPython's compiler can bear: of comprehensions it does not see for itself."""
+
+    def nested(extra: str) -> str:
+        lines = [f"{'    ' * depth}{line.format('    ' * depth)}" for depth, line in enumerate(NESTED[name], start=1)]
+        indent = "    " * (len(lines) + 1)
+        body = [*lines, f"{indent}x = {extra}"]
+        ends = [
+            f"{'    ' * d}except ValueError: pass" for d, line in reversed(list(enumerate(lines, 1))) if line.endswith("try:")
+        ]
+        return "\n".join(["def execute_command(image):", *body, *ends, "    return 1", ""])
+
+    prepare(nested("1"))
+    with pytest.raises(Rejected, match="nested too deeply"):
+        prepare(nested("[i for i in [1]]"))
+    prepare(nested("1"))  # what was refused leaves nothing behind
