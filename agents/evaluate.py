@@ -236,4 +236,4 @@ def _advance(progress: Progress, task: TaskID, done: int, total: int) -> None:
 
 def _default_split(env_id: str) -> str:
     """The split on which an environment's row has policies measured; "val" for environments without a row."""
-    return next((row.evaluation_split for row in ENVIRONMENTS if row.env_id == env_id), "val")
+    return next((row.evaluation_split for row in ENVIRONMENTS if env_id in (row.env_id, row.repair_id)), "val")

@@ -121,11 +121,15 @@ and `outcome` (what became of the last program).
 
 Policies are measured on the second split, or the only one, unless another one is named: `vispro-agents evaluate`, `vispro-gym audit`.
 
-Many environments at once: `gym.make_vec(id, num_envs=8, vectorization_mode="sync")`, or
-`gym.make_vec(id, num_envs=8, vectorization_mode="async", vector_kwargs={"shared_memory": False})`, because texts of any length do not
-fit into shared memory. Every program ends its episode. In Gymnasium's default mode, `AutoresetMode.NEXT_STEP`, each environment
-therefore ignores every second action, in order to reset; with `vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP}` none is
-ignored, and what a step says about its program is in `infos["final_info"]`. To score many programs the engine is the faster way.
+Many episodes side by side: `gym.make_vec(id, num_envs=64)`. Actions are N strings, which run together in one call of the engine; seeded
+with s, environment i plays the episodes of a single one seeded with s + i. An episode that ends is followed by the next one in the same
+step (`AutoresetMode.SAME_STEP`), so that no step is wasted where each program ends its episode: what a step says about its program is in
+`infos["final_info"]`, the last observation in `infos["final_obs"]`. With `autoreset_mode="Disabled"`, episodes wait for
+`reset(options={"reset_mask": mask})`. Gymnasium's own vector environments (`vectorization_mode="sync"` or `"async"`) work, too, slower
+([results.md](results.md)); `AsyncVectorEnv` needs `vector_kwargs={"shared_memory": False}`, because texts do not fit into shared memory.
+
+Several attempts: with `max_attempts=k` an episode goes on until a program is right or k have been tried, and the observation gains
+`feedback`, what went wrong. Every environment is registered with three attempts as well: `VisProg-GQA-Repair-v0` and so on.
 """
 
 

@@ -37,6 +37,11 @@ class EnvironmentRow:
         return f"VisProg-{self.dataset}-v0"
 
     @property
+    def repair_id(self) -> str:
+        """Id of the same environment with several attempts per episode and feedback after each."""
+        return f"VisProg-{self.dataset}-Repair-v0"
+
+    @property
     def evaluation_split(self) -> str:
         """Split on which policies are measured unless another one is named: the second, or the only one."""
         return self.splits[:2][-1]
@@ -236,9 +241,22 @@ ENVIRONMENTS: tuple[EnvironmentRow, ...] = (
 )
 
 
+REPAIR_ATTEMPTS = 3
+"""Programs that may be tried in an episode of the "-Repair" ids."""
+
+
 def register_environments() -> None:
-    """Registers every row with Gymnasium; rows that are registered already are left alone."""
+    """Registers every row with Gymnasium, once plainly and once as "-Repair", with several attempts per episode.
+
+    Rows that are registered already are left alone.
+    """
     for row in ENVIRONMENTS:
-        if row.env_id not in gym.registry:
-            # No max_episode_steps: Gymnasium's TimeLimit would mark the last attempt as truncated.
-            gym.register(row.env_id, entry_point=row.entry_point, kwargs={"dataset": row.dataset, "split": row.splits[0]})
+        for env_id, options in ((row.env_id, {}), (row.repair_id, {"max_attempts": REPAIR_ATTEMPTS})):
+            if env_id not in gym.registry:
+                # No max_episode_steps: Gymnasium's TimeLimit would mark the last attempt as truncated.
+                gym.register(
+                    env_id,
+                    entry_point=row.entry_point,
+                    vector_entry_point="vispro_gym.envs.vector:VisualProgramVectorEnv",
+                    kwargs={"dataset": row.dataset, "split": row.splits[0]} | options,
+                )

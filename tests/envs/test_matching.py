@@ -62,7 +62,7 @@ def test_letters_name_what_the_query_shows() -> None:
     env = make("SugarCREPE")
     for seed in range(20):
         observation, _ = env.reset(seed=seed)
-        right = env._sample.record["caption"]
+        right = env.unwrapped.sample.record["caption"]
         letter = next(line[0] for line in observation["query"].splitlines()[1:] if line[3:] == right)
         assert env.step(f"def execute_command(image):\n    return {letter!r}")[1] == 1.0
         assert env.step(f"def execute_command(image):\n    return {right!r}")[1] == 1.0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.scenes import NamePerception, write_gqa_folder
 from vispro_gym.datasets import DatasetError, open_dataset
 from vispro_gym.envs import VisualProgramEnv
-from vispro_gym.envs.visual_program import letterbox
+from vispro_gym.envs.episode import letterbox
 from vispro_gym.tasks import VisualQuestionAnswering
 
 

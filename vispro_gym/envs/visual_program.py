@@ -11,29 +11,22 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
-from PIL import Image
+from gymnasium.utils import seeding
 
 from vispro_gym.counterfactual import CounterfactualScenes
 from vispro_gym.datasets import DATASETS, Dataset, Sample, open_dataset
 from vispro_gym.datasets.errors import say_once
 from vispro_gym.engine import Engine, Job, Outcome
+from vispro_gym.envs.episode import MAX_FEEDBACK_CHARACTERS, MAX_QUERY_CHARACTERS, Episode, Observation, Pictures, draw
 from vispro_gym.envs.spaces import UnicodeText
 from vispro_gym.interpreter.shared import shared_interpreter
 from vispro_gym.interpreter.types import Isolation
 from vispro_gym.perception import Perception, make_perception
 from vispro_gym.perception.protocol import checked_backend, needs_scenes
-from vispro_gym.rendering.picture import draw_pictures
-from vispro_gym.rendering.text import describe_episode, describe_failure
 from vispro_gym.tasks import TASKS, Task
 
-MAX_QUERY_CHARACTERS = 4_096
-MAX_FEEDBACK_CHARACTERS = 4_096
 MAX_PROGRAM_CHARACTERS = 1 << 24
 MAX_IMAGE_SIZE = 4_096
-
-
-Observation = dict[str, Any]
 
 
 class VisualProgramEnv(gym.Env[Observation, str]):
@@ -156,10 +149,8 @@ class VisualProgramEnv(gym.Env[Observation, str]):
             observation["feedback"] = UnicodeText(MAX_FEEDBACK_CHARACTERS)
         self.observation_space = spaces.Dict(observation)
         self.action_space = UnicodeText(MAX_PROGRAM_CHARACTERS)
-        self._sample: Sample | None = None
-        self._image: NDArray[np.uint8] | None = None
-        self._outcome: Outcome | None = None
-        self._attempts = 0
+        self.pictures = Pictures(image_size)
+        self._episode: Episode | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict[str, Any]]:
         """Starts an episode on a random sample of the split.
@@ -180,16 +171,10 @@ class VisualProgramEnv(gym.Env[Observation, str]):
             raise ValueError(f"unknown reset option {', '.join(map(repr, unknown))}. Expected: 'sample_id'.")
         chosen = self.dataset.position(options["sample_id"]) if options else None
         super().reset(seed=seed)
-        drawn = int(self.np_random.integers(len(self.dataset)))  # in any case, so that options do not shift later episodes
-        shuffle = int(self.np_random.integers(1 << 31)) if self.dataset.is_shuffled else 0
+        drawn, shuffle = draw(self.dataset, self.np_random)  # in any case, so that options do not shift later episodes
         sample = self.dataset.sample(drawn if chosen is None else chosen, shuffle)
-        pictures = [letterbox(image.pixels(), self.image_size) for image in sample.images]
-        for image in sample.images:
-            _ = image.size  # a damaged annotation is found here, not in the middle of a step
-        self._sample, self._image = sample, pictures[0] if len(pictures) == 1 else np.stack(pictures)
-        self._outcome = None
-        self._attempts = 0
-        return self._observation(), self._info()
+        self._episode = Episode(sample, self.max_attempts, self.dataset.is_mini, self.pictures.of(sample))
+        return self._episode.observation(), self._episode.info()
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Runs a program on the episode's picture.
@@ -207,19 +192,19 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         """
         if not isinstance(action, str):
             raise TypeError(f"the action is of type {type(action).__name__}. Expected a str that holds a program.")
-        if self._sample is None:
+        if self._episode is None:
             raise gym.error.ResetNeeded("step() was called before reset(). Call reset() to start an episode.")
-        if self._ended:
+        if self._episode.has_ended:
             say_once(
                 "step() was called after the episode had ended; the program is scored on the same sample. Call reset() first."
             )
         start = time.perf_counter()
-        (self._outcome,) = self.engine.run([Job(action, self._sample)])
-        self._attempts += 1
-        info = self._info()
+        (outcome,) = self.engine.run([Job(action, self._episode.sample)])
+        self._episode.accept(outcome)
+        info = self._episode.info()
         if self.timings:
             info["seconds"] = time.perf_counter() - start
-        return self._observation(), self._outcome.reward, self._ended, False, info
+        return self._episode.observation(), outcome.reward, self._episode.has_ended, False, info
 
     @property
     def sample(self) -> Sample | None:
@@ -227,44 +212,25 @@ class VisualProgramEnv(gym.Env[Observation, str]):
 
         Where options are shuffled, metrics need the very samples that were asked: `task.metric(predictions, samples)`.
         """
-        return self._sample
+        return self._episode.sample if self._episode else None
 
     @property
     def outcome(self) -> Outcome | None:
         """What became of the last program: its answer as it is (`info` has its text), the trace and more. None after `reset`."""
-        return self._outcome
+        return self._episode.outcome if self._episode else None
 
-    @property
-    def _ended(self) -> bool:
-        return self._outcome is not None and (self._outcome.reward == 1.0 or self._attempts >= self.max_attempts)
+    def sample_of(self, sample_id: str | None, seed: int) -> Sample:
+        """The sample of the episode that `reset(seed=seed, options={"sample_id": sample_id})` starts; starts nothing.
 
-    def _observation(self) -> Observation:
-        assert self._sample is not None and self._image is not None
-        observation: Observation = {"image": self._image.copy(), "query": self._sample.query[:MAX_QUERY_CHARACTERS]}
-        if self.max_attempts > 1:
-            feedback = describe_failure(self._outcome) if self._outcome is not None else ""
-            observation["feedback"] = feedback[:MAX_FEEDBACK_CHARACTERS]
-        return observation
+        Args:
+            sample_id: The sample's identifier; None for the one that the seed draws.
+            seed: A seed. It only matters which one where options are shuffled, or no sample is chosen.
 
-    def _info(self) -> dict[str, Any]:
-        assert self._sample is not None
-        info: dict[str, Any] = {
-            "sample_id": self._sample.sample_id,
-            "data": "mini" if self.dataset.is_mini else "official",
-        }
-        if self._outcome is not None:
-            info |= {
-                "outcome": self._outcome.outcome,
-                "soft": self._outcome.soft,
-                # Gymnasium's vector environments gather infos into arrays: the type of a value must not change from step to step.
-                "answer": None if self._outcome.answer is None else str(self._outcome.answer),
-                "error": self._outcome.error or {},
-                "program": self._outcome.program,
-                "output": self._outcome.output,
-                "perception_calls": self._outcome.perception_calls,
-                "steps": self._outcome.steps,
-            }
-        return info
+        Raises:
+            DatasetError: If there is no such sample, or its record is damaged.
+        """
+        drawn, shuffle = draw(self.dataset, seeding.np_random(seed)[0])
+        return self.dataset.sample(drawn if sample_id is None else self.dataset.position(sample_id), shuffle)
 
     def render(self) -> Any:
         """The episode so far.
@@ -277,12 +243,9 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         if self.render_mode is None:
             gym.logger.warn('render() needs a render mode, for example gym.make(..., render_mode="rgb_array").')
             return None
-        if self._sample is None:
+        if self._episode is None:
             raise gym.error.ResetNeeded("render() was called before reset(). Call reset() to start an episode.")
-        if self.render_mode == "ansi":
-            return describe_episode(self._sample.query, self._outcome)
-        trace = self._outcome.trace if self._outcome is not None else ()
-        return draw_pictures(self._sample.images, trace)
+        return self._episode.render(self.render_mode)
 
 
 def _live(option: str, value: Any, names: Iterable[str], methods: tuple[str, ...]) -> Any:
@@ -294,24 +257,3 @@ def _live(option: str, value: Any, names: Iterable[str], methods: tuple[str, ...
             f"a str attribute 'name' and the methods {', '.join(methods)}."
         )
     return value
-
-
-def letterbox(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Fits a picture into a black square without changing its proportions.
-
-    Args:
-        image: uint8 of shape `(height, width, 3)`.
-        size: Side of the square in pixels.
-
-    Returns:
-        uint8 of shape `(size, size, 3)`, the picture in its middle.
-    """
-    height, width = image.shape[:2]
-    scale = size / max(height, width)
-    fitted = (max(1, round(width * scale)), max(1, round(height * scale)))
-    canvas = Image.new("RGB", (size, size))
-    canvas.paste(
-        Image.fromarray(image).resize(fitted, Image.Resampling.BILINEAR),
-        ((size - fitted[0]) // 2, (size - fitted[1]) // 2),
-    )
-    return np.asarray(canvas)

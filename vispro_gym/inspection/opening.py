@@ -22,7 +22,7 @@ def find_row(env_id: str) -> EnvironmentRow:
     Raises:
         InspectionError: If there is none.
     """
-    row = next((row for row in ENVIRONMENTS if row.env_id == env_id), None)
+    row = next((row for row in ENVIRONMENTS if env_id in (row.env_id, row.repair_id)), None)
     if row is None:
         raise InspectionError(f"There is no environment {env_id!r}. `vispro-gym list` shows what there is.")
     return row
