@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Literal
 
 from vispro_agents.policies.base import Prompt
-from vispro_gym.programs.api import ENTRY_POINT
 from vispro_gym.programs.prompt import build_prompt
 
 PromptStyle = Literal["comment", "short", "full"]
@@ -31,16 +30,8 @@ def write_prompt(prompt: Prompt, style: PromptStyle) -> str:
     Returns:
         Text that can be encoded as UTF-8: lone surrogates, which no tokenizer takes, are question marks. Ends with a line break.
     """
-    query = " ".join(prompt.query.split())
     if style == "comment":
-        text = f"# {query}\n"
-    elif style == "short":
-        pictures = "the picture" if len(prompt.image_names) == 1 else "the pictures"
-        text = (
-            f"Write a Python function {ENTRY_POINT}({', '.join(prompt.image_names)}) that answers the query about {pictures}. "
-            f"{prompt.instructions}".strip()
-            + f"\nQuery: {query}\nProgram:\n"
-        )
+        text = f"# {' '.join(prompt.query.split())}\n"
     else:
-        text = build_prompt(prompt.query, prompt.instructions, prompt.image_names)
+        text = build_prompt(prompt.query, prompt.instructions, prompt.image_names, style)
     return text.encode(errors="replace").decode()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import Literal
 
 from vispro_gym.programs.api import API, ENTRY_POINT
+
+Style = Literal["full", "short"]
+"""How much a prompt says, see `build_prompt`."""
 
 EXAMPLES: tuple[tuple[str, str], ...] = (
     (
@@ -87,19 +91,33 @@ def _docstring(doc: str, example: str | None, indent: int) -> list[str]:
     )
 
 
-def build_prompt(query: str, instructions: str = "", image_names: Sequence[str] = ("image",)) -> str:
-    """The full prompt for one query: the program language, examples, and the query.
+def build_prompt(
+    query: str,
+    instructions: str = "",
+    image_names: Sequence[str] = ("image",),
+    style: Style = "full",
+    reply: str = "Reply with the function only.",
+) -> str:
+    """The prompt for one query.
 
     Args:
         query: The query of an observation.
         instructions: What a program has to return, see `vispro_gym.tasks.Task.instructions`.
         image_names: Names of the pictures that the function receives, see `vispro_gym.datasets.Dataset.image_names`.
+        style: "full": the program language, examples and the query (thousands of tokens), for models that do not know the
+            language; "short": one instruction and the query, for those that are trained on it.
+        reply: How a full prompt asks for the program.
 
     Returns:
         Text for a completion model, or for the user turn of a chat model; the model's whole reply is a legal action.
     """
-    examples = "\n".join(f"Query: {example}\nProgram:\n{program}" for example, program in EXAMPLES)
+    query = " ".join(query.split())
     signature = f"{ENTRY_POINT}({', '.join(image_names)})"
+    if style == "short":
+        pictures = "the picture" if len(image_names) == 1 else "the pictures"
+        request = f"Write a Python function {signature} that answers the query about {pictures}. {instructions}"
+        return f"{request.strip()}\nQuery: {query}\nProgram:\n"
+    examples = "\n".join(f"Query: {example}\nProgram:\n{program}" for example, program in EXAMPLES)
     pictures = "a picture" if len(image_names) == 1 else f"{len(image_names)} pictures"
     if len(image_names) > 1:
         instructions = f"{instructions} The examples have one picture; your function receives {', '.join(image_names)}."
@@ -107,6 +125,6 @@ def build_prompt(query: str, instructions: str = "", image_names: Sequence[str] 
         f"Write a Python function {signature} that answers a query about {pictures}. It can use Python's own "
         "functions, the modules math, re, collections, itertools, functools, heapq, statistics and string, and this:\n\n"
         f"{describe_api()}\n"
-        f"{f'{instructions} Reply with the function only.'.strip()}\n\n"
-        f"{examples}\nQuery: {' '.join(query.split())}\nProgram:\n"
+        f"{f'{instructions} {reply}'.strip()}\n\n"
+        f"{examples}\nQuery: {query}\nProgram:\n"
     )

@@ -1,0 +1,15 @@
+"""Wrappers that give environments of programs the numeric spaces of classical reinforcement learning.
+
+    env = gym.make("VisProg-GQA-v0", filter={"detailed": "exist"})
+    env = TokenizeQuery(FilterObservation(env, ["query"]))       # words become numbers
+    env = ProgramLibraryAction(env, expert_programs(env))        # an action is the number of a program
+    env = GrammarAction(env)                                     # or: an action is a production of the grammar
+
+They need nothing beside Gymnasium and pass the checker of Stable-Baselines3.
+"""
+
+from vispro_gym.wrappers.grammar_action import GrammarAction
+from vispro_gym.wrappers.program_library import ProgramLibraryAction, expert_programs
+from vispro_gym.wrappers.tokenize_query import TokenizeQuery, query_vocabulary
+
+__all__ = ["GrammarAction", "ProgramLibraryAction", "TokenizeQuery", "expert_programs", "query_vocabulary"]
