@@ -88,13 +88,14 @@ def main(name: str, data_dir: Path, root: Path, kills: int) -> None:
     reached: set[str] = set()
     while killed < kills:
         run = root / f"killed-{number}"
-        now = count_files(run)
-        # A few kills to a run, so that later phases are met, too.
-        if attempt(train, run, now + rng.randint(0, total // 3), rng.uniform(0.0, 2.0 * pause)):
+        # One kill in each part of a run, so that all phases are met. A part that a run has left behind is met in the next run.
+        files = rng.randint(total * killed // kills, total * (killed + 1) // kills)
+        if files > count_files(run) and attempt(train, run, files, rng.uniform(0.0, 2.0 * pause)):
             killed += 1
             found = sorted(path.stem for path in (run / "experience").glob("*.parquet"))
             reached.add(found[-1] if found else "nothing")
         else:
+            attempt(train, run)
             number += 1
     attempt(train, root / f"killed-{number}")
     print(json.dumps({"killed": killed, "runs": number + 1, "reached": sorted(reached)}))
