@@ -8,8 +8,18 @@
 They need nothing beside Gymnasium and pass the checker of Stable-Baselines3.
 """
 
+from vispro_gym.programs.grammar import Grammar
+from vispro_gym.programs.productions import productions_of
 from vispro_gym.wrappers.grammar_action import GrammarAction
 from vispro_gym.wrappers.program_library import ProgramLibraryAction, expert_programs
 from vispro_gym.wrappers.tokenize_query import TokenizeQuery, query_vocabulary
 
-__all__ = ["GrammarAction", "ProgramLibraryAction", "TokenizeQuery", "expert_programs", "query_vocabulary"]
+__all__ = [
+    "Grammar",
+    "GrammarAction",
+    "ProgramLibraryAction",
+    "TokenizeQuery",
+    "expert_programs",
+    "productions_of",
+    "query_vocabulary",
+]
