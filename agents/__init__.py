@@ -14,6 +14,7 @@ import os
 # Libraries that report their use to their makers, unless these are set before they are imported.
 for name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "VLLM_NO_USAGE_STATS"):
     os.environ.setdefault(name, "1")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # trackio's
 os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
 del name

@@ -20,7 +20,7 @@ from vispro_gym.perception import BackendError
 
 if TYPE_CHECKING:
     from vispro_agents.curve import Point
-    from vispro_agents.run import RunArgs
+    from vispro_agents.run_args import RunArgs
 
 T = TypeVar("T")
 

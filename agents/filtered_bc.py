@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -36,10 +37,11 @@ from vispro_agents.curve import Point
 from vispro_agents.episodes import mean
 from vispro_agents.errors import UsageError, above_zero, at_least
 from vispro_agents.experience import Row
-from vispro_agents.imitation import ImitationArgs, begin, load_policy_of, train_on
+from vispro_agents.imitation import ImitationArgs, begin, load_policy_of, load_saved, train_on
 from vispro_agents.policies.base import Completion, Sampler
 from vispro_agents.policies.transformers import ModelArgs
-from vispro_agents.run import Run, RunArgs, open_run
+from vispro_agents.run import Run, open_run
+from vispro_agents.run_args import RunArgs
 from vispro_agents.training import OptimizerArgs
 
 if TYPE_CHECKING:
@@ -105,7 +107,10 @@ def train(args: Args, console: Console | None = None) -> list[Point]:
             if vllm:
                 vllm.use_adapter(run.policy_path(policy.name))
             sampler: Sampler = vllm or policy
-            grown = run.sample(f"{iteration:03d}-0-grow", "grow", iteration, sampler, policy.style, positions, args.samples)
+            load = None if vllm else partial(load_saved, run.policy_path(policy.name), args.model)
+            grown = run.sample(
+                f"{iteration:03d}-0-grow", "grow", iteration, sampler, policy.style, positions, args.samples, load=load
+            )
             correct(run, corrections, iteration, positions)
 
             # Improve

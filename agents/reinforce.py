@@ -34,7 +34,8 @@ from vispro_agents.files import write_whole
 from vispro_agents.imitation import ImitationArgs, begin
 from vispro_agents.policies.language_model import LanguageModelPolicy
 from vispro_agents.policies.transformers import ModelArgs
-from vispro_agents.run import Run, RunArgs, open_run
+from vispro_agents.run import Run, open_run
+from vispro_agents.run_args import RunArgs
 from vispro_agents.training import Optimizer, OptimizerArgs, TrainingRow, training_mode
 
 

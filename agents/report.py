@@ -22,7 +22,7 @@ from PIL import Image
 
 from vispro_agents.curve import Point, last_policy_path
 from vispro_agents.episodes import Episode, choose_positions, open_env, play
-from vispro_agents.run import RunArgs
+from vispro_agents.run_args import RunArgs
 from vispro_gym.rendering.picture import draw_pictures
 from vispro_gym.rendering.text import describe_failure
 

@@ -12,27 +12,27 @@ was done before, so the result is that of a run that was not interrupted.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from vispro_agents.curve import CURVE, Point, read_curve, write_curve
-from vispro_agents.episodes import SEMANTIC_SCENES, Episode, choose_positions, find_scenes, mean, open_env, score
-from vispro_agents.errors import UsageError, at_least
+from vispro_agents.cluster import Chunk, Cluster, Environment, Load, address_of
+from vispro_agents.curve import Point, write_curve
+from vispro_agents.episodes import Episode, choose_positions, find_scenes, mean, open_env, score
+from vispro_agents.errors import UsageError
 from vispro_agents.experience import FOLDER, Experience, Phase, Row
 from vispro_agents.files import sync_folder
 from vispro_agents.policies.base import Completion, Prompt, Sampler, Sampling
 from vispro_agents.policies.language_model import LanguageModelPolicy
+from vispro_agents.run_args import RunArgs, check, read_points, settings_of
 from vispro_agents.tracking import Tracker, open_trackers
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.programs.experts import UntranslatableError, translate
@@ -40,47 +40,10 @@ from vispro_gym.programs.experts import UntranslatableError, translate
 Write = Callable[[Sequence[Sample], int], list[Completion]]
 """Writes a program for each sample; the number is a seed."""
 
+Log = Callable[[str, Sequence[Episode], Sequence[Completion]], None]
+"""Writes a chunk."""
+
 _BATCH = 256
-
-
-@dataclass(frozen=True)
-class RunArgs:
-    """What every learner asks."""
-
-    run_dir: Path = Path("runs/filtered_bc")
-    """Folder for policies, experience and the curve. A run that is there already is resumed."""
-    env: str = "VisProg-GQA-v0"
-    """Environment id."""
-    data_dir: Path | None = None
-    """Root folder of the dataset. None: see the environment; without any data, the generated mini data is used."""
-    images: Literal["required", "optional"] = "required"
-    """Whether a missing picture is an error."""
-    perception: str = "oracle"
-    """What programs see through, see `vispro_gym.perception.make_perception`."""
-    train_split: str = "train"
-    """Split whose queries are asked and whose rewards are learned from."""
-    num_scenes: int = 0
-    """Counterfactual scenes on which a program has to be right, too, to be rewarded in training; needs functional programs."""
-    seed: int = 0
-    """Seed of everything."""
-    iterations: int = 4
-    """Iterations of the learner, each of which ends with a saved policy and its evaluation."""
-    queries: int = 700
-    """Queries of the train split that are asked in each iteration."""
-    samples: int = 4
-    """Programs that are drawn per query."""
-    temperature: float = 0.8
-    """Sampling temperature."""
-    top_p: float = 1.0
-    """Programs are drawn from the most probable tokens that together have this probability."""
-    eval_split: str = "val"
-    """Split that the policies are measured on."""
-    eval_episodes: int | None = None
-    """Samples to measure on; None for the whole split."""
-    semantic_scenes: int = SEMANTIC_SCENES
-    """Counterfactual scenes on which measured programs are checked, where the dataset has functional programs; 0 for none."""
-    log_with: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ("tensorboard",)
-    """Where figures are sent while training."""
 
 
 class Run:
@@ -98,7 +61,7 @@ class Run:
         self.args = args
         self.progress = progress
         self.experience = Experience(args.run_dir / FOLDER)
-        self.points = _read_points(args)
+        self.points = read_points(args)
         self._trackers = trackers
         self._is_claimed = False
         self._executed = self.points[-1].executed if self.points else 0
@@ -106,6 +69,16 @@ class Run:
         self.env = open_env(args.env, args.train_split, **options, num_scenes=args.num_scenes)
         self._eval_env = open_env(args.env, args.eval_split, **options)
         self._eval_scenes, _ = find_scenes(self._eval_env, args.semantic_scenes)
+        self._cluster: Cluster | None = None
+        if (address := address_of(args.engine)) is not None:
+            train = Environment(args.env, args.train_split, options | {"num_scenes": args.num_scenes})
+            evaluation = Environment(args.env, args.eval_split, options, args.semantic_scenes)
+            self._cluster = Cluster(address, args.actors, {"train": train, "evaluation": evaluation})
+
+    def close(self) -> None:
+        """Give back what the run holds of a cluster."""
+        if self._cluster is not None:
+            self._cluster.close()
 
     def seed(self, what: str) -> int:
         """A seed for one purpose, the same one in every run with this seed."""
@@ -151,7 +124,7 @@ class Run:
 
     def try_programs(
         self, key: str, phase: Phase, iteration: int, write: Write, positions: Sequence[int], *, policy: str, style: str = "",
-        draws: int = 1, step: int = 0,
+        draws: int = 1, step: int = 0, load: Load | None = None,
     ) -> list[Row]:  # fmt: skip
         """Have programs written and scored, and log each as experience; or read what was logged before.
 
@@ -165,30 +138,67 @@ class Run:
             style: Style of its prompts.
             draws: Programs per sample.
             step: Optimizer step.
+            load: Gets the one who writes in another process, so that actors of a cluster can draw; None if that is not possible.
         """
         evaluating = phase == "evaluate"
         env = self._eval_env if evaluating else self.env
         split = self.args.eval_split if evaluating else self.args.train_split
         rows: list[Row] = []
         task = self.progress.add_task(f"{policy}: {_VERBS[phase]}", total=draws * len(positions))
-        asked = [(draw, position) for draw in range(draws) for position in positions]
-        for number, start in enumerate(range(0, len(asked), _BATCH)):
-            chunk = f"{key}-{number:05d}"
-            batch = asked[start : start + _BATCH]
-            if not self.experience.has(chunk):
+        chunks = _chunks(key, positions, draws)
+
+        def log(chunk: str, episodes: Sequence[Episode], completions: Sequence[Completion]) -> None:
+            made = [
+                self._row(episode, completion, phase, iteration, step, split, draw, policy, style)
+                for episode, completion, (draw, _) in zip(episodes, completions, chunks[chunk], strict=True)
+            ]
+            self.experience.write(chunk, made)
+            self.progress.update(task, advance=len(made))
+
+        if self._cluster is not None and load is not None:
+            self._claim()
+            self._grow(self._cluster, {name: batch for name, batch in chunks.items() if not self.experience.has(name)}, load, log)
+        for chunk, batch in chunks.items():
+            if self.experience.has(chunk):
+                self.progress.update(task, advance=len(batch))
+            else:
                 self._claim()
                 samples = [env.dataset[position] for _, position in batch]
                 completions = write(samples, self.seed(chunk))
-                scenes = self._eval_scenes if evaluating else None
-                episodes = score(env, samples, [completion.text for completion in completions], scenes)
-                made = [
-                    self._row(episode, completion, phase, iteration, step, split, draw, policy, style)
-                    for episode, completion, (draw, _) in zip(episodes, completions, batch, strict=True)
-                ]
-                self.experience.write(chunk, made)
+                log(chunk, self._score(evaluating, [position for _, position in batch], samples, completions), completions)
             rows += self.experience.read(chunk)
-            self.progress.update(task, completed=min(start + _BATCH, len(asked)))
+        self.progress.update(task, completed=draws * len(positions))
         return rows
+
+    def _score(
+        self, evaluating: bool, positions: Sequence[int], samples: Sequence[Sample], completions: Sequence[Completion]
+    ) -> list[Episode]:
+        replies = [completion.text for completion in completions]
+        if self._cluster is None:
+            env, scenes = (self._eval_env, self._eval_scenes) if evaluating else (self.env, None)
+            return score(env, samples, replies, scenes)
+        scored = self._cluster.score("evaluation" if evaluating else "train", positions, replies)
+        return [Episode(sample, reply, *found) for sample, reply, found in zip(samples, replies, scored, strict=True)]
+
+    def _grow(self, cluster: Cluster, chunks: Mapping[str, Sequence[tuple[int, int]]], load: Load, log: Log) -> None:
+        """Have programs drawn and run on a cluster."""
+        asked = [
+            Chunk(
+                name,
+                self.seed(name),
+                self._prompts([self.env.dataset[position] for _, position in batch]),
+                [position for _, position in batch],
+            )
+            for name, batch in chunks.items()
+        ]
+        sampling = Sampling(self.args.temperature, self.args.top_p)
+        for name, completions, scored in cluster.grow("train", asked, load, sampling) if asked else ():
+            samples = [self.env.dataset[position] for _, position in chunks[name]]
+            episodes = [
+                Episode(sample, completion.text, *found)
+                for sample, completion, found in zip(samples, completions, scored, strict=True)
+            ]
+            log(name, episodes, completions)
 
     def _row(
         self, episode: Episode, completion: Completion, phase: Phase, iteration: int, step: int, split: str, draw: int,
@@ -220,16 +230,16 @@ class Run:
 
     def sample(
         self, key: str, phase: Phase, iteration: int, sampler: Sampler, style: str, positions: Sequence[int],
-        draws: int, step: int = 0,
+        draws: int, step: int = 0, load: Load | None = None,
     ) -> list[Row]:  # fmt: skip
-        """Draw programs from a policy for samples of the train split, run them and log them."""
+        """Draw programs from a policy for samples of the train split, run them and log them; see `try_programs`."""
         sampling = Sampling(self.args.temperature, self.args.top_p)
 
         def write(samples: Sequence[Sample], seed: int) -> list[Completion]:
             return sampler.complete(self._prompts(samples), sampling, seed)
 
         return self.try_programs(
-            key, phase, iteration, write, positions, policy=sampler.name, style=style, draws=draws, step=step
+            key, phase, iteration, write, positions, policy=sampler.name, style=style, draws=draws, step=step, load=load
         )
 
     def finish(
@@ -338,12 +348,7 @@ def open_run(args: RunArgs, console: Console | None = None) -> Iterator[Run]:
         UsageError: If the folder holds a run with other settings, another process trains in it, or there is no such environment.
         DatasetError: If data is missing or damaged.
     """
-    at_least(
-        0, iterations=args.iterations, queries=args.queries, num_scenes=args.num_scenes, semantic_scenes=args.semantic_scenes
-    )
-    at_least(1, samples=args.samples, eval_episodes=args.eval_episodes)
-    if not args.temperature >= 0.0 or not 0.0 < args.top_p <= 1.0:
-        raise UsageError(f"--temperature {args.temperature} --top-p {args.top_p}: expected 0 or more, and above 0 up to 1.")
+    check(args)
     try:
         args.run_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -358,8 +363,11 @@ def open_run(args: RunArgs, console: Console | None = None) -> Iterator[Run]:
             run = Run(args, trackers, progress)
             if args.eval_split == args.train_split:
                 progress.console.print(f"Policies are measured on what they learn from: both splits are {args.eval_split!r}.")
-            trackers += open_trackers(args.log_with, args.run_dir, settings_of(args))
-            yield run
+            try:
+                trackers += open_trackers(args.log_with, args.run_dir, settings_of(args))
+                yield run
+            finally:
+                run.close()
     except Timeout:
         raise UsageError(f"Another process trains in {args.run_dir}. Wait for it, or choose another --run-dir.") from None
     finally:
@@ -367,45 +375,7 @@ def open_run(args: RunArgs, console: Console | None = None) -> Iterator[Run]:
             tracker.finish()
 
 
-def settings_of(args: RunArgs) -> dict[str, Any]:
-    """The arguments as JSON, with the learner's name, without what may change: the folder, and where figures are sent."""
-    settings: dict[str, Any] = json.loads(json.dumps(asdict(args), default=str))
-    corrections = getattr(args, "corrections", None)
-    if corrections is not None:  # what is in the file counts, not where it is
-        settings["corrections"] = blake2b(Path(corrections).read_bytes(), digest_size=16).hexdigest()
-    return {"learner": type(args).__module__.rpartition(".")[2]} | {
-        key: value for key, value in settings.items() if key not in ("run_dir", "log_with")
-    }
-
-
-def _read_points(args: RunArgs) -> list[Point]:
-    """The finished phases of the run to resume; none of a new one."""
-    if not (args.run_dir / CURVE).exists():
-        return []
-    wanted = settings_of(args)
-    settings, points = read_curve(args.run_dir)
-    # More iterations may be asked of a finished run; nothing else may differ.
-    if settings.get("learner") != wanted["learner"]:
-        raise UsageError(
-            f"{args.run_dir} holds a run of {settings.get('learner')}, not of {wanted['learner']}. Choose another --run-dir."
-        )
-    there = _by_option(settings)
-    differing = [
-        f"--{key.replace('_', '-')} {there.get(key)} (asked is {value})"
-        for key, value in _by_option(wanted).items()
-        if there.get(key) != value and key != "iterations"
-    ]
-    if differing:
-        raise UsageError(
-            f"{args.run_dir} holds a run with other settings: {', '.join(differing)}. "
-            "To go on with it, repeat all its options; to begin anew, choose another --run-dir."
-        )
-    return [point for point in points if point.iteration <= args.iterations]
-
-
-def _by_option(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings by the options that set them: those of nested groups have their own."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= _by_option(value) if isinstance(value, dict) else {key: value}
-    return flat
+def _chunks(key: str, positions: Sequence[int], draws: int) -> dict[str, list[tuple[int, int]]]:
+    """Units of work by their keys: number of the draw and position of the sample, for each program."""
+    asked = [(draw, position) for draw in range(draws) for position in positions]
+    return {f"{key}-{number:05d}": asked[start : start + _BATCH] for number, start in enumerate(range(0, len(asked), _BATCH))}

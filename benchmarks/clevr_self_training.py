@@ -49,7 +49,8 @@ from vispro_agents.phrases import Phrases
 from vispro_agents.policies.base import Completion
 from vispro_agents.policies.language_model import LanguageModelPolicy
 from vispro_agents.policies.tiny import create_tiny
-from vispro_agents.run import Run, RunArgs, open_run
+from vispro_agents.run import Run, open_run
+from vispro_agents.run_args import RunArgs
 from vispro_agents.training import Optimizer, OptimizerArgs, encode_rows, training_mode
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.programs.experts import translate

@@ -45,7 +45,7 @@ from vispro_agents.filtered_bc import Args as FilteredBC
 from vispro_agents.imitation import ImitationArgs
 from vispro_agents.policies.transformers import ModelArgs
 from vispro_agents.reinforce import Args as Reinforce
-from vispro_agents.run import RunArgs
+from vispro_agents.run_args import RunArgs
 
 ARMS = (
     "mle",
