@@ -11,12 +11,11 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-import torch
 import transformers
-import trl
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from tests.agents.policies.models import write as write_text_model
+from tests.integrations.calling_model import with_padding, write_caller
 from tests.perception.transformers.tiny_models import write as write_vision_model
 from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.integrations.trl import ProgramReward, ToolEnvironment, build_dataset
@@ -30,7 +29,6 @@ SETTINGS: dict[str, Any] = {
     "report_to": "none", "use_cpu": True, "save_strategy": "no", "bf16": False, "activation_checkpointing": False,
     "disable_tqdm": True,
 }  # fmt: skip
-CALL = '<tool_call>\n{"name": "submit_program", "arguments": {"program": "return \'yes\'"}}\n</tool_call>'
 
 
 def logged(trainer: Any) -> dict[str, float]:
@@ -73,35 +71,9 @@ def test_models_that_see_get_the_pictures(tmp_path: Path) -> None:
     assert logged(trainer)["rewards/program_reward/mean"] == 0.0
 
 
-def with_padding(processor: Any) -> Any:
-    tokenizer = getattr(processor, "tokenizer", processor)
-    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    return processor
-
-
 @pytest.fixture(scope="module")
 def caller(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A model that calls the tool, whatever it is told, and a tokenizer with the chat template of Qwen 3."""
-    folder = str(write_text_model("qwen3", tmp_path_factory.mktemp("caller"), chat=True))
-    tokenizer = with_padding(transformers.AutoTokenizer.from_pretrained(folder))
-    tokenizer.eos_token = "<|im_end|>"
-    tokenizer.chat_template = (Path(trl.__file__).parent / "chat_templates" / "qwen3.jinja").read_text(encoding="utf-8")
-    tokenizer.add_tokens([CALL])
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
-    model.resize_token_embeddings(len(tokenizer))
-    opening = tokenizer("<|im_start|>assistant\n").input_ids[-1]
-    call, end = tokenizer(CALL + "<|im_end|>").input_ids
-    with torch.no_grad():
-        for layer in model.model.layers:  # a token decides what comes next by itself
-            layer.self_attn.o_proj.weight.zero_()
-            layer.mlp.down_proj.weight.zero_()
-        for place, (token, following) in enumerate([(opening, call), (call, end)]):
-            direction = 10 * torch.nn.functional.one_hot(torch.tensor(place), 32).float()
-            model.model.embed_tokens.weight[token] = direction
-            model.lm_head.weight[following] = direction
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return str(write_caller(tmp_path_factory.mktemp("caller")))
 
 
 def test_a_model_repairs_by_a_tool(caller: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,3 +80,7 @@ def __getattr__(name: str) -> Any:
             int(os.environ.get("VISPRO_SERVER_SESSIONS", "64")),
         )
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if __name__ == "__main__":
+    main()
