@@ -21,6 +21,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     printed = capsys.readouterr().out
     assert all(row.env_id in printed for row in ENVIRONMENTS)
+    assert "VisProg-GQA-Repair-v0" in printed
 
 
 def test_prompt(capsys: pytest.CaptureFixture[str]) -> None:

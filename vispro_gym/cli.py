@@ -23,7 +23,7 @@ from vispro_gym.perception import BackendError
 from vispro_gym.perception.cache import default_folder
 from vispro_gym.perception.store import Store
 from vispro_gym.programs.prompt import build_prompt
-from vispro_gym.registration import ENVIRONMENTS
+from vispro_gym.registration import ENVIRONMENTS, REPAIR_ATTEMPTS
 
 
 @dataclass
@@ -38,6 +38,8 @@ class List:
         for row in ENVIRONMENTS:
             table.add_row(f"{row.env_id}\n{row.family}", f"{row.summary}\n[dim]{', '.join(row.splits)}")
         Console().print(table)
+        example = ENVIRONMENTS[0].repair_id
+        Console().print(f"Each also with {REPAIR_ATTEMPTS} attempts and feedback: {example} and so on.", highlight=False)
         return 0
 
 

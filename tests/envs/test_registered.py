@@ -124,6 +124,18 @@ def test_observations_and_info(env: Any) -> None:
     }
 
 
+def test_every_environment_can_be_had_with_repair(env_id: str) -> None:
+    env: Any = gym.make(env_id.replace("-v0", "-Repair-v0"), split=SPLIT[env_id])
+    observation, _ = env.reset(seed=0)
+    assert observation["feedback"] == "" and env.unwrapped.max_attempts == 3
+    observation, reward, terminated, truncated, info = env.step(CRASH)
+    assert (reward, terminated, truncated, info["outcome"]) == (0.0, False, False, "runtime_error")
+    assert "crash" in observation["feedback"]
+    _, reward, terminated, _, _ = env.step(translate(env.unwrapped.sample))
+    assert (reward, terminated) == (1.0, True)
+    assert gym.spec(env.spec.id).vector_entry_point is not None
+
+
 def test_a_sample_can_be_chosen(env: Any) -> None:
     sample_id = env.unwrapped.dataset.sample_ids[5]
     observation, info = env.reset(seed=0, options={"sample_id": sample_id})
