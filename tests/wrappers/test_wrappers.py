@@ -205,11 +205,49 @@ def test_what_is_no_environment_or_grammar() -> None:
         GrammarAction(make(), SMALL).step(0)
     with pytest.raises(ValueError, match="no program can be derived"):
         Grammar({"block": ("return {answer}",)})
+    with pytest.raises(ValueError, match="no program can be derived"):
+        Grammar(SMALL.productions, literals={"noun": ()})
     with pytest.raises(ValueError, match="no member 'nope'. Expected some of: left,"):
         productions_of(["nope"])
 
 
+def test_actions_are_taken_once_only_and_queries_too() -> None:
+    library, words = ProgramLibraryAction(make(), ["return 1"]), TokenizeQuery(make(), ["a"])
+    for wrap in (lambda: GrammarAction(library, SMALL), lambda: ProgramLibraryAction(library, ["return 1"])):
+        with pytest.raises(ValueError, match="Expected that of an environment of programs"):
+            wrap()
+    with pytest.raises(ValueError, match="holds no query"):
+        TokenizeQuery(words, ["a"])
+
+
+def test_an_ended_episode_has_to_be_reset() -> None:
+    env = GrammarAction(make(), SMALL, max_choices=5)
+    env.reset(seed=0)
+    _, (observation, *_) = play(env, lambda legal: legal[0])
+    assert env.observation_space.contains(observation) and env.action_masks().any()
+    with pytest.raises(gym.error.ResetNeeded, match="begun and not ended"):
+        env.step(0)
+    env.reset()
+    env.step(0)
+
+
+def test_a_failure_of_the_environment_is_not_hidden_by_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = GrammarAction(make(), SMALL, max_choices=5)
+    env.reset(seed=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(env.unwrapped), "step", lambda *_: (_ for _ in ()).throw(OSError("gone")))
+        with pytest.raises(OSError, match="gone"):
+            play(env, lambda legal: legal[0])
+    with pytest.raises(gym.error.ResetNeeded):
+        env.step(0)
+
+
 def test_specs_survive_json() -> None:
+    derived = GrammarAction(make(), SMALL, max_choices=5)
+    assert derived.spec is not None
+    twin: Any = gym.make(EnvSpec.from_json(derived.spec.to_json()))
+    assert (twin.options, twin.symbols) == (derived.options, derived.symbols)
+    assert twin.observation_space == derived.observation_space
     env = ProgramLibraryAction(TokenizeQuery(make(), ["a", "cup"], length=5), ["return 1"])
     assert env.spec is not None
     again: Any = gym.make(EnvSpec.from_json(env.spec.to_json()))

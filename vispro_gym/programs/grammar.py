@@ -118,7 +118,7 @@ class Grammar:
     def least(self, symbol: str, depth: int) -> float:
         """Smallest number of choices that fill a hole, infinite if it cannot be filled within a depth."""
         if symbol in LITERALS:
-            return 1
+            return 1 if self.literals.get(symbol, ("words",)) else inf
         if (symbol, depth) not in self._least:
             costs = [self.least_of(text, depth) for text in self.productions.get(symbol, ())]
             # Pictures are variables from the start.

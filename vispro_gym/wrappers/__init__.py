@@ -1,9 +1,9 @@
 """Wrappers that give environments of programs the numeric spaces of classical reinforcement learning.
 
     env = gym.make("VisProg-GQA-v0", filter={"detailed": "exist"})
-    env = TokenizeQuery(FilterObservation(env, ["query"]))       # words become numbers
-    env = ProgramLibraryAction(env, expert_programs(env))        # an action is the number of a program
-    env = GrammarAction(env)                                     # or: an action is a production of the grammar
+    words = TokenizeQuery(FilterObservation(env, ["query"]))     # words become numbers
+    env = ProgramLibraryAction(words, expert_programs(env))      # an action is the number of a program
+    env = GrammarAction(words)                                   # or: an action is a production of the grammar
 
 They need nothing beside Gymnasium and pass the checker of Stable-Baselines3.
 """

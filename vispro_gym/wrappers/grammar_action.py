@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, SupportsFloat
 
 import gymnasium as gym
@@ -11,6 +13,7 @@ from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
 from vispro_gym.programs.grammar import GRAMMAR, Derivation, Grammar, Option, derivation
+from vispro_gym.wrappers.program_library import require_text_actions
 
 
 class GrammarAction(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
@@ -28,7 +31,7 @@ class GrammarAction(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     Args:
         env: An environment of programs whose observation is a `Dict`.
-        grammar: What can be derived; None for the whole program language. See `vispro_gym.programs.productions.productions_of`
+        grammar: What can be derived (or its fields as a dict); None for the whole program language. See `vispro_gym.programs.productions.productions_of`
             for parts of it.
         max_choices: Most choices per program.
 
@@ -37,7 +40,7 @@ class GrammarAction(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         symbols: The symbols of the grammar.
 
     Raises:
-        ValueError: If the observation is no `Dict`, or no program can be derived in so few choices.
+        ValueError: If the observation is no `Dict`, actions are no texts, or no program can be derived in so few choices.
 
     Example:
         >>> import gymnasium as gym
@@ -52,11 +55,16 @@ class GrammarAction(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         (('block', 'return {answer}'), ('answer', '{truth}'), ('truth', '{patch}.exists({noun})'), ('noun', "'cup'"), ('noun', "'dog'"), ('patch', 'variable 0'))
     """  # noqa: E501 (what Python prints)
 
-    def __init__(self, env: gym.Env[dict[str, Any], str], grammar: Grammar | None = None, max_choices: int = 32) -> None:
+    def __init__(
+        self, env: gym.Env[dict[str, Any], str], grammar: Grammar | Mapping[str, Any] | None = None, max_choices: int = 32
+    ) -> None:
         space = env.observation_space
         if not isinstance(space, spaces.Dict) or {"derivation", "symbol"} & set(space.spaces):
             raise ValueError(f"the observation space {space} cannot hold a derivation. Expected a Dict without one.")
-        RecordConstructorArgs.__init__(self, grammar=grammar, max_choices=max_choices)
+        require_text_actions(env)
+        if isinstance(grammar, Mapping):  # as a spec has it
+            grammar = Grammar(**grammar)
+        RecordConstructorArgs.__init__(self, grammar=None if grammar is None else asdict(grammar), max_choices=max_choices)
         gym.Wrapper.__init__(self, env)
         self.grammar = grammar or GRAMMAR
         self.max_choices = max_choices
@@ -95,10 +103,10 @@ class GrammarAction(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             As any environment does. Before the program is run, the info is that of the step or reset before.
 
         Raises:
-            gymnasium.error.ResetNeeded: If no episode has been started.
+            gymnasium.error.ResetNeeded: If no episode has been started, or it has ended.
         """
         if self._steps is None:
-            raise gym.error.ResetNeeded("step() was called before reset(). Call reset() to start an episode.")
+            raise gym.error.ResetNeeded("step() needs an episode that has begun and not ended. Call reset() to start one.")
         numbers = [self._numbers[option.symbol, option.name] for option in self._offered]
         program = ""
         if int(action) in numbers:
@@ -109,8 +117,11 @@ class GrammarAction(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
                 program = end.value
             else:
                 return self._observed(), 0.0, False, False, dict(self._info)  # wrappers write into infos
+        self._steps = None  # whatever happens now, this derivation is over
         observation, reward, terminated, truncated, info = self.env.step(program)
         self._begin(observation, info)
+        if terminated or truncated:
+            self._steps = None
         return self._observed(), reward, terminated, truncated, info
 
     def action_masks(self) -> NDArray[np.bool_]:

@@ -24,7 +24,7 @@ class ProgramLibraryAction(gym.ActionWrapper[Any, Any, Any], RecordConstructorAr
         programs: The library. Any texts, such as those of `expert_programs`.
 
     Raises:
-        ValueError: If there are no programs.
+        ValueError: If there are no programs, or actions of the environment are no texts.
         TypeError: If one of them is no string.
 
     Example:
@@ -41,6 +41,7 @@ class ProgramLibraryAction(gym.ActionWrapper[Any, Any, Any], RecordConstructorAr
             raise TypeError(f"programs={programs!r:.80} is no library. Expected a sequence of str.")
         if not programs:
             raise ValueError("the library is empty. Expected at least one program.")
+        require_text_actions(env)
         RecordConstructorArgs.__init__(self, programs=list(programs))
         gym.ActionWrapper.__init__(self, env)
         self.programs = tuple(programs)
@@ -49,6 +50,12 @@ class ProgramLibraryAction(gym.ActionWrapper[Any, Any, Any], RecordConstructorAr
     def action(self, action: int) -> str:
         """The program of a number."""
         return self.programs[int(action)]
+
+
+def require_text_actions(env: gym.Env[Any, Any]) -> None:
+    """Raise a `ValueError` if another wrapper has changed the actions."""
+    if not isinstance(env.action_space, spaces.Text):
+        raise ValueError(f"the action space is {env.action_space}. Expected that of an environment of programs, which is text.")
 
 
 def expert_programs(env: gym.Env[Any, Any], limit: int | None = None) -> list[str]:

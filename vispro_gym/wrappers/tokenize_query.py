@@ -42,8 +42,8 @@ class TokenizeQuery(gym.ObservationWrapper[Any, Any, Any], RecordConstructorArgs
 
     def __init__(self, env: gym.Env[Any, Any], vocabulary: Sequence[str] | None = None, length: int = 24) -> None:
         space = env.observation_space
-        if not isinstance(space, spaces.Dict) or "query" not in space.spaces:
-            raise ValueError(f"the observation space {space} holds no query. Expected a Dict with 'query'.")
+        if not isinstance(space, spaces.Dict) or not isinstance(space.spaces.get("query"), spaces.Text):
+            raise ValueError(f"the observation space {space} holds no query. Expected a Dict with 'query', a text.")
         if length < 1:
             raise ValueError(f"length={length} is no length. Expected a positive integer.")
         words = query_vocabulary(env) if vocabulary is None else list(vocabulary)
