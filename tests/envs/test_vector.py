@@ -197,3 +197,31 @@ def test_processes_work_without_shared_memory_and_say_so_with_it() -> None:
     assert_same(ours.reset(seed=4), theirs.reset(seed=4))
     assert_same(ours.step(("return 'yes'", CRASH)), theirs.step(("return 'yes'", CRASH)))
     theirs.close()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (lambda env: env.reset(seed=[5, -1]), gym.error.Error, "eed must be"),
+        (lambda env: env.reset(options={"sample_id": 5}), TypeError, "sample_id=5 is no id"),
+        (lambda env: env.reset(options={"sample_id": None}), TypeError, "sample_id=None is no id"),
+    ],
+)
+def test_a_mistake_in_reset_does_not_shift_later_episodes(call: Any, error: type[Exception], said: str) -> None:
+    envs: list[Any] = [gym.make_vec(IDS[0], num_envs=2) for _ in range(2)]
+    for env in envs:
+        env.reset(seed=1)
+    with pytest.raises(error, match=said):
+        call(envs[0])
+    assert envs[0].reset()[1]["sample_id"].tolist() == envs[1].reset()[1]["sample_id"].tolist()
+
+
+def test_seeds_of_numpy_and_closed_environments() -> None:
+    env: Any = gym.make_vec(IDS[0], num_envs=2)
+    first = env.reset(seed=np.int64(3))[1]["sample_id"].tolist()
+    assert env.reset(seed=3)[1]["sample_id"].tolist() == first
+    env.close()
+    with pytest.raises(gym.error.ClosedEnvironmentError, match="were closed"):
+        env.reset()
+    with pytest.raises(gym.error.ClosedEnvironmentError, match="were closed"):
+        env.step(["return 1"] * 2)

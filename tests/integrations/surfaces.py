@@ -122,10 +122,10 @@ def openenv(env_id: str, sample_id: str, seed: int, programs: list[str]) -> list
 
 
 @contextmanager
-def serving(env_id: str, options: dict[str, Any]) -> Iterator[str]:
+def serving(env_id: str, options: dict[str, Any], **settings: Any) -> Iterator[str]:
     """The address of an OpenEnv server in a thread of this process."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(make_app(env_id, options), log_level="error", ws="websockets-sansio"))
+    server = uvicorn.Server(uvicorn.Config(make_app(env_id, options, **settings), log_level="error", ws="websockets-sansio"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import pytest
 
+from tests.scenes import write_gqa_folder
+from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.engine import Engine, Job, Outcome
 from vispro_gym.integrations.host import Host, host
 
@@ -51,17 +55,77 @@ def test_programs_that_wait_run_together(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [[outcome.answer for outcome in outcomes] for outcomes in found] == [[0]] + [[i] * i for i in range(1, 9)]
 
 
-def test_a_failure_reaches_all_who_wait_and_none_after_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_that_of_its_own_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four threads, whose programs run together; one of them cannot be served."""
+    here = Host(GQA, {})
+    (sample_id, seed), *_ = here.episodes(limit=1)
+    sample = here.sample(sample_id, seed)
+    run = Engine.run
+
+    def fragile(engine: Engine, jobs: Sequence[Job], *rest: Any) -> list[Outcome]:
+        if any("gone" in job.text for job in jobs):
+            raise OSError("gone")
+        return run(engine, jobs, *rest)
+
+    monkeypatch.setattr(Engine, "run", fragile)
+    here._turn.acquire()  # so that all wait for it
+    with ThreadPoolExecutor(4) as threads:
+        texts = ["return 1", "gone", "return 3", "return 4"]
+        waiting = [threads.submit(here.run, [Job(text, sample)]) for text in texts]
+        while len(here._waiting) < 4:
+            pass
+        here._turn.release()
+        with pytest.raises(OSError, match="gone"):
+            waiting[1].result()
+        assert [waiting[i].result()[0].answer for i in (0, 2, 3)] == [1, 3, 4]
+    assert here.run([Job("return 5", sample)])[0].answer == 5
+
+
+def test_an_interrupt_stops_one_thread_only(monkeypatch: pytest.MonkeyPatch) -> None:
     here = Host(GQA, {})
     (sample_id, seed), *_ = here.episodes(limit=1)
     job = Job("return 1", here.sample(sample_id, seed))
-    with monkeypatch.context() as patch:
-        patch.setattr(Engine, "run", lambda *_: (_ for _ in ()).throw(OSError("gone")))
-        with ThreadPoolExecutor(4) as threads:
-            for waiting in [threads.submit(here.run, [job]) for _ in range(4)]:
-                with pytest.raises(OSError, match="gone"):
-                    waiting.result()
-    assert here.run([job])[0].answer == 1
+    run, interrupts = Engine.run, iter([True])
+
+    def interrupted(engine: Engine, jobs: Sequence[Job], *rest: Any) -> list[Outcome]:
+        if next(interrupts, False):
+            raise KeyboardInterrupt
+        return run(engine, jobs, *rest)
+
+    monkeypatch.setattr(Engine, "run", interrupted)
+    here._turn.acquire()
+    with ThreadPoolExecutor(3) as threads:
+        waiting = [threads.submit(here.run, [job]) for _ in range(3)]
+        while len(here._waiting) < 3:
+            pass
+        here._turn.release()
+        errors = [one.exception() for one in waiting]
+    assert sorted(type(error).__name__ for error in errors) == ["KeyboardInterrupt", "NoneType", "NoneType"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_does_not_inherit_locks() -> None:
+    here = host(GQA, {"split": "val"})
+    (sample_id, seed), *_ = here.episodes(limit=1)
+    with here._turn, here._list:  # as if another thread were running programs
+        child = os.fork()
+        if child == 0:
+            try:
+                job = Job("return 1", host(GQA, {"split": "val"}).sample(sample_id, seed))
+                os._exit(here.run([job])[0].answer != 1)
+            finally:
+                os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_damage_is_told_when_an_episode_starts(tmp_path: Path) -> None:
+    folder = write_gqa_folder(tmp_path)
+    here = Host(GQA, {"data_dir": str(folder), "split": "val"})
+    for picture in (folder / "images").iterdir():
+        picture.write_bytes(b"damaged")
+    with pytest.raises(DatasetError):
+        here.start(seed=0)
 
 
 def test_episodes_are_those_of_the_environment() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import tomllib
 import urllib.request
 from collections.abc import Iterator
@@ -17,7 +18,9 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from PIL import Image
+from websockets.sync.client import connect
 
+from tests.integrations.surfaces import serving
 from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.integrations.openenv import ProgramAction, VisualProgramClient, VisualProgramEnvironment
 from vispro_gym.integrations.openenv.server import make_app
@@ -100,11 +103,42 @@ def test_mistakes_are_told_and_the_session_goes_on(address: str) -> None:
             client.step(ProgramAction(program="return 1"))
         with pytest.raises(Exception, match="no sample 'nope'"):
             client.reset(sample_id="nope")
-        with pytest.raises(Exception, match="unknown option colour of reset"):
+        with pytest.raises(Exception, match="unknown option 'colour' of reset"):
             client.reset(colour="red")
+        with pytest.raises(Exception, match="there is no task 'x'"):
+            client.reset(index="x")
         with pytest.raises(Exception, match="no split 'test'"):
             client.reset(index=0, split="test")
         assert client.reset(seed=0).observation.query
+
+
+def test_lone_surrogates_cross_the_wire(address: str) -> None:
+    """A client of Python cannot send them, others can."""
+    with connect(address.replace("http", "ws") + "/ws") as socket:
+        socket.send(json.dumps({"type": "reset", "data": {"seed": 0}}))
+        socket.recv()
+        socket.send('{"type": "step", "data": {"program": "return \'\\ud800\'"}}')
+        told = json.loads(socket.recv())["data"]
+    assert (told["reward"], told["observation"]["outcome"]) == (0.0, "syntax_error"), "UTF-8 has no such character"
+
+
+def test_a_session_in_which_nothing_happens_makes_room() -> None:
+    with serving("VisProg-GQA-v0", {}, sessions=1, idle_seconds=1.0) as server:
+        request = urllib.request.Request(
+            f"{server}/mcp",
+            json.dumps({"jsonrpc": "2.0", "id": 1, "method": "openenv/session/create", "params": {}}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request) as reply:
+            assert "error" not in json.load(reply)
+        for attempt in range(60):
+            try:
+                with VisualProgramClient(base_url=server).sync() as client:
+                    assert client.reset(seed=0).observation.query
+                    break
+            except Exception:
+                assert attempt < 59, "the session was not ended"
+                time.sleep(0.5)
 
 
 def test_openenv_validates_the_server(address: str) -> None:
@@ -151,8 +185,10 @@ def test_tasks_are_the_samples() -> None:
     assert env.get_task("val", 7) == {"index": 7, "id": dataset.sample_ids[7], "query": dataset.sample(7).query}
     assert env.get_task_range("val", 5, 8)[2] == env.get_task("val", 7)
     assert len(env.list_tasks("val")) == 100
+    with pytest.raises(ValueError, match="Expected at most 1000"):
+        VisualProgramEnvironment("VisProg-GQA-v0").get_task_range("train")
     assert env.reset(index=7, split="val").metadata["sample_id"] == dataset.sample_ids[7]
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="Expected an integer from 0 to"):
         env.reset(index=len(dataset))
 
 

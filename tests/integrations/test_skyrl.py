@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import pytest
 import skyrl_gym
+from datasets import Dataset
 
 from vispro_gym.integrations.skyrl import ENV_CLASS, build_rows, register
 from vispro_gym.programs.experts import translate
@@ -42,6 +44,14 @@ def test_attempts_come_to_an_end() -> None:
     assert env.get_metrics() == {"attempts": 0, "correct": 0.0}
     assert [env.step("nothing")["done"] for _ in range(3)] == [False, False, True]
     assert env.get_metrics() == {"attempts": 3, "correct": 0.0}
+
+
+def test_rows_can_be_stored_as_parquet(tmp_path: Path) -> None:
+    rows = [*build_rows("VisProg-GQA-v0", limit=1), *build_rows("VisProg-COCO-v0", limit=1, split="val", max_attempts=2)]
+    Dataset.from_list(rows).to_parquet(tmp_path / "rows.parquet")
+    stored = Dataset.from_parquet(str(tmp_path / "rows.parquet"), cache_dir=str(tmp_path)).to_list()
+    assert stored == rows
+    assert [start(row).max_turns for row in stored] == [1, 2]
 
 
 def test_rows_are_prompts_and_episodes() -> None:

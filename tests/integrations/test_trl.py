@@ -18,6 +18,7 @@ from tests.agents.policies.models import write as write_text_model
 from tests.integrations.calling_model import with_padding, write_caller
 from tests.perception.transformers.tiny_models import write as write_vision_model
 from vispro_gym.datasets.errors import DatasetError
+from vispro_gym.engine import OUTCOMES
 from vispro_gym.integrations.trl import ProgramReward, ToolEnvironment, build_dataset
 
 # TRL 1.16 asks transformers 5.23 for it under the old name.
@@ -103,6 +104,7 @@ def test_a_tool_environment_tells_what_went_wrong() -> None:
     (row,) = build_dataset("VisProg-GQA-Repair-v0", limit=1, tool=True)
     assert "submit_program" in row["prompt"][0]["content"]
     env.reset(**row)
+    assert env.submit_program(None).startswith("That is no program.")  # type: ignore[arg-type]
     told = env.submit_program("return 1 / 0")
     assert "ZeroDivisionError" in told and told.endswith("Write the whole function again.")
     env.submit_program("return 1 +")
@@ -140,6 +142,18 @@ def test_reward_and_factory_can_be_pickled() -> None:
     assert again.__name__ == "program_reward"
     env = pickle.loads(pickle.dumps(ToolEnvironment.factory(GQA, **options)))()
     assert isinstance(env, ToolEnvironment)
+
+
+def test_shares_of_outcomes_can_be_averaged() -> None:
+    """TRL averages over the calls in which a name was logged: all names have to be, always."""
+    (row,) = build_dataset(GQA, limit=1, chat=False)
+    reward, logged = ProgramReward(GQA), []
+    for text in ("return 1 +", "return 'x'", "return 'x'", "return 'x'"):
+        figures: dict[str, float] = {}
+        reward([text], [row["sample_id"]], [row["seed"]], log_metric=figures.__setitem__)
+        logged.append(figures)
+    assert [set(figures) for figures in logged] == [{f"outcome/{name}" for name in OUTCOMES}] * 4
+    assert np.mean([figures["outcome/wrong"] for figures in logged]) == 0.75
 
 
 def test_the_last_text_of_a_completion_counts() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import pytest
+from verifiers.v1.errors import TaskError
 from verifiers.v1.utils.loaders import load_taskset, taskset_config_type
 
 from tests.integrations.surfaces import trace_of
+from vispro_gym.engine import Engine
 from vispro_gym.integrations.verifiers import VisualProgramConfig, VisualProgramTaskset
 
 GQA = "VisProg-GQA-v0"
@@ -61,6 +64,35 @@ def test_traces_of_one_task_are_scored_each_by_itself() -> None:
     assert traces[0].reward + traces[1].reward == 1.0
     assert (traces[2].reward, traces[2].metrics) == (traces[0].reward, traces[0].metrics)
     assert traces[3].metrics == {"outcome/runtime_error": 1.0, "soft": 0.0}
+
+
+def test_a_failure_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    (task,) = tasks_of(limit=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "run", lambda *_: (_ for _ in ()).throw(OSError("server down")))
+        with pytest.raises(TaskError, match="server down"):
+            asyncio.run(task.score(trace_of(task, "return 1")))
+    trace = trace_of(task, "return 1")
+    asyncio.run(task.score(trace))
+    assert trace.metrics["outcome/wrong"] == 1.0
+
+
+def test_who_gives_up_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    (task,) = tasks_of(limit=1)
+    run, go_on = Engine.run, threading.Event()
+    monkeypatch.setattr(Engine, "run", lambda *args: go_on.wait(60) and run(*args))
+
+    async def play() -> Any:
+        first, second = trace_of(task, "return 1"), trace_of(task, "return 1")
+        impatient = asyncio.ensure_future(task.score(first))
+        patient = asyncio.ensure_future(task.score(second))
+        await asyncio.sleep(0.1)
+        impatient.cancel()
+        go_on.set()
+        await patient
+        return second
+
+    assert asyncio.run(play()).metrics["outcome/wrong"] == 1.0
 
 
 def test_a_rollout_without_a_reply_earns_nothing() -> None:

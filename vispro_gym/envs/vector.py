@@ -43,7 +43,7 @@ class _Coming:
 
 
 class VisualProgramVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]):
-    """N copies of an environment that step together; `gymnasium.make_vec` makes it.
+    """N copies of an environment that step together; `gymnasium.make_vec` makes it. It has threads and cannot be pickled.
 
     Seeded with s, the i-th episode is that of a single environment seeded with s + i, and so are those that follow it.
 
@@ -107,14 +107,14 @@ class VisualProgramVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]
             TypeError: If an option is of the wrong type.
             gymnasium.error.ResetNeeded: If the mask leaves out an environment that was never reset.
         """
+        self._require_open()
         seeds = self._seeds(seed)
         chosen, lanes = self._read(options)
         if waiting := [i for i, episode in enumerate(self._episodes) if episode is None and i not in lanes]:
             raise gym.error.ResetNeeded(f"The environments {waiting} have no episode yet. Call reset() without a mask first.")
-        for i in lanes:
-            if seeds[i] is not None:
-                self._generators[i], _ = seeding.np_random(seeds[i])
-                self._coming[i] = None
+        for i, generator in {i: seeding.np_random(seeds[i])[0] for i in lanes if seeds[i] is not None}.items():
+            self._generators[i] = generator
+            self._coming[i] = None
         self._begin(lanes, chosen)
         infos: dict[str, Any] = {}
         for i in lanes:
@@ -140,6 +140,7 @@ class VisualProgramVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]
             DatasetError: If the next picture is missing, or its record damaged. The programs have been run, see `scored`; the
                 episodes that ended wait for `reset`.
         """
+        self._require_open()
         texts = self._checked(actions)
         start = time.perf_counter()
         jobs = [Job(text, self._episode(i).sample) for i, text in enumerate(texts)]
@@ -177,6 +178,10 @@ class VisualProgramVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]
     def close_extras(self, **kwargs: Any) -> None:
         """Ends the threads."""
         self._threads.shutdown(cancel_futures=True)
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise gym.error.ClosedEnvironmentError("The environments were closed. Make new ones to go on.")
 
     def _episode(self, i: int) -> Episode:
         episode = self._episodes[i]
@@ -223,8 +228,8 @@ class VisualProgramVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]
     def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
         if seed is None:
             return [None] * self.num_envs
-        if isinstance(seed, int):
-            return [seed + i for i in range(self.num_envs)]
+        if isinstance(seed, int | np.integer):
+            return [int(seed) + i for i in range(self.num_envs)]
         if len(seed) != self.num_envs:
             raise ValueError(f"seed holds {len(seed)} seeds. Expected one for each of the {self.num_envs} environments.")
         return seed
@@ -249,6 +254,8 @@ class VisualProgramVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]
         if "sample_id" not in options:
             return {}, lanes
         ids = options["sample_id"]
+        if not isinstance(ids, Sequence):
+            raise TypeError(f"sample_id={ids!r} is no id. Expected one str, or one for each of {self.num_envs} environments.")
         ids = [ids] * self.num_envs if isinstance(ids, str) else list(ids)
         if len(ids) != self.num_envs:
             raise ValueError(

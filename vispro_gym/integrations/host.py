@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
@@ -72,18 +73,19 @@ class Host:
             yield ids[position], rng.randrange(1 << 31)
 
     def start(self, sample_id: str | None = None, seed: int | None = None) -> Episode:
-        """Starts an episode, as `env.reset` does; without its picture, which adapters make as they need it.
+        """Starts an episode, as `env.reset` does; without a picture to observe, which adapters make as they need it.
 
         Raises:
-            DatasetError: If there is no such sample, or its record is damaged.
+            DatasetError: If there is no such sample, its record is damaged, or a picture is missing or damaged.
         """
         if seed is None:
             seed = int(np.random.default_rng().integers(1 << 31))
         sample = self.env.sample_of(sample_id, seed)
+        self.env.pictures.of(sample)  # damage is found here, not in the middle of a step
         return Episode(sample, self.env.max_attempts, self.env.dataset.is_mini)
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """As `Engine.run`, for several threads: jobs that wait run together.
+        """As `Engine.run`, for several threads: jobs that wait run together. Those of a call that fails do not fail others.
 
         Raises:
             BackendError: If perception cannot serve anything.
@@ -93,20 +95,35 @@ class Host:
         with self._list:
             self._waiting.append(request)
         with self._turn:
-            if request.outcomes is None and request.error is None:
+            if not request.is_done:
                 with self._list:
                     batch, self._waiting = self._waiting, []
                 try:
-                    outcomes = iter(self.env.engine.run([job for waiting in batch for job in waiting.jobs]))
-                    for waiting in batch:
-                        waiting.outcomes = [next(outcomes) for _ in waiting.jobs]
-                except BaseException as error:
-                    for waiting in batch:
-                        waiting.error = error
+                    self._serve(batch)
+                finally:  # the others go on if this thread is interrupted
+                    with self._list:
+                        self._waiting = [one for one in batch if one is not request and not one.is_done] + self._waiting
         if request.error is not None:
             raise request.error
         assert request.outcomes is not None
         return request.outcomes
+
+    def _serve(self, batch: Sequence[_Request]) -> None:
+        try:
+            outcomes = iter(self.env.engine.run([job for waiting in batch for job in waiting.jobs]))
+        except Exception as error:
+            if len(batch) == 1:
+                batch[0].error = error
+            else:
+                for waiting in batch:
+                    self._serve([waiting])
+            return
+        for waiting in batch:
+            waiting.outcomes = [next(outcomes) for _ in waiting.jobs]
+
+    def renew(self) -> None:
+        """In a forked child: locks may be held by threads that are not there."""
+        self._list, self._turn, self._waiting = threading.Lock(), threading.Lock(), []
 
     def step(self, episode: Episode, text: str) -> Outcome:
         """Runs a program in an episode."""
@@ -123,7 +140,11 @@ class _Request:
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.jobs = jobs
         self.outcomes: list[Outcome] | None = None
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.outcomes is not None or self.error is not None
 
 
 _hosts: dict[tuple[str, str], Host] = {}
@@ -137,6 +158,17 @@ def host(env_id: str, options: Mapping[str, Any]) -> Host:
         if key not in _hosts:
             _hosts[key] = Host(env_id, options)
         return _hosts[key]
+
+
+def _after_fork() -> None:
+    global _opening
+    _opening = threading.Lock()
+    for one in _hosts.values():
+        one.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def feedback(outcome: Outcome) -> str:

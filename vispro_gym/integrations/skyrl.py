@@ -9,6 +9,7 @@ skyrl-gym 0.4. Rows are plain data, to be stored as SkyRL wants it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,7 +45,7 @@ class VisualProgramTextEnv(BaseTextEnv):  # type: ignore[misc]
             raise KeyError(
                 f"the row has no {', '.join(missing)}. Expected the columns of vispro_gym.integrations.skyrl.build_rows."
             )
-        self._host = host(row["env_id"], row.get("options") or {})
+        self._host = host(row["env_id"], json.loads(row.get("options") or "{}"))
         self._episode = self._host.start(row["sample_id"], int(row["seed"]))
         self.max_turns = self._host.env.max_attempts
 
@@ -92,7 +93,7 @@ def build_rows(
         **options: Options of the environment, such that can be stored.
 
     Returns:
-        Rows with "prompt" (messages), "env_class", "env_id", "options", "sample_id" and "seed".
+        Rows with "prompt" (messages), "env_class", "env_id", "options" (JSON), "sample_id" and "seed".
     """
     here = host(env_id, options)
     rows = []
@@ -107,7 +108,7 @@ def build_rows(
                 "prompt": [{"role": "user", "content": content}],
                 "env_class": ENV_CLASS,
                 "env_id": env_id,
-                "options": options,
+                "options": json.dumps(options),
                 "sample_id": sample_id,
                 "seed": row_seed,
             }

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vispro_gym.engine import Job
+from vispro_gym.engine import OUTCOMES, Job
 from vispro_gym.envs.episode import Episode
 from vispro_gym.integrations.extras import missing_extra
 from vispro_gym.integrations.host import feedback, host, pictures
@@ -73,8 +73,9 @@ class ProgramReward:
         texts = [_text(completion) for completion in completions]
         outcomes = here.run([Job(text, sample) for text, sample in zip(texts, samples, strict=True)])
         if log_metric is not None:
-            for name, count in Counter(outcome.outcome for outcome in outcomes).items():
-                log_metric(f"outcome/{name}", count / len(outcomes))
+            counts = Counter(outcome.outcome for outcome in outcomes)
+            for name in OUTCOMES:  # all, because TRL averages over the calls in which a name was logged
+                log_metric(f"outcome/{name}", counts[name] / len(outcomes))
         return [outcome.reward for outcome in outcomes]
 
 
@@ -171,6 +172,8 @@ class ToolEnvironment:
             raise RuntimeError("submit_program() was called before reset().")
         if self._episode.has_ended:
             return "The episode has ended. Do not submit another program."
+        if not isinstance(program, str):
+            return "That is no program. Submit the source of a function, as text."
         outcome = self._host.step(self._episode, program)
         if outcome.reward:
             return "The program is right."

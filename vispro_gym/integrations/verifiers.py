@@ -76,14 +76,21 @@ class VisualProgramTask(vf.Task[VisualProgramData]):  # type: ignore[misc]
     async def _outcome(self, trace: vf.Trace) -> Outcome:
         # Reward and metric ask for the same; a program runs in a thread, so that others can join its batch.
         reply = trace.last_reply
-        if self._scored is None or self._scored[0] != reply:
+        if self._scored is None or self._scored[0] != reply or not _is_alive(self._scored[1]):
             self._scored = (reply, asyncio.ensure_future(asyncio.to_thread(self._run, reply)))
-        return await self._scored[1]
+        return await asyncio.shield(self._scored[1])  # others may wait for it when this one gives up
 
     def _run(self, reply: str) -> Outcome:
         here = host(self.data.env, self.data.options)
         (outcome,) = here.run([Job(reply, here.sample(self.data.sample_id, self.data.seed))])
         return outcome
+
+
+def _is_alive(scored: asyncio.Future[Outcome]) -> bool:
+    """Whether there is a result or will be one: nobody resolves what another, closed event loop left behind."""
+    if not scored.done():
+        return scored.get_loop() is asyncio.get_running_loop()
+    return not scored.cancelled() and scored.exception() is None
 
 
 class VisualProgramTaskset(vf.Taskset[VisualProgramTask, VisualProgramConfig]):  # type: ignore[misc]

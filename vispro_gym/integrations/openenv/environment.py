@@ -14,6 +14,8 @@ from vispro_gym.envs.episode import Episode
 from vispro_gym.integrations.host import base64_pngs, feedback, host
 from vispro_gym.integrations.openenv.models import ProgramAction, ProgramObservation, ProgramState
 
+MOST_TASKS = 1000
+
 
 class VisualProgramEnvironment(Environment[ProgramAction, ProgramObservation, ProgramState]):  # type: ignore[misc]
     """Episodes of one environment.
@@ -62,11 +64,17 @@ class VisualProgramEnvironment(Environment[ProgramAction, ProgramObservation, Pr
             IndexError: If there is no such task.
         """
         if unknown:
-            raise ValueError(f"unknown option {', '.join(unknown)} of reset. Expected seed, sample_id, index or split.")
+            raise ValueError(
+                f"unknown option {', '.join(map(ascii, unknown))} of reset. Expected seed, sample_id, index or split."
+            )
         if split is not None:
             self._require(split)
         if index is not None:
-            sample_id = self._host.env.dataset.sample_ids[range(len(self._host.env.dataset))[index]]
+            if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(self._host.env.dataset):
+                raise IndexError(
+                    f"there is no task {index!a:.80}. Expected an integer from 0 to {len(self._host.env.dataset) - 1}."
+                )
+            sample_id = self._host.env.dataset.sample_ids[index]
         self._episode = self._host.start(sample_id, seed)
         self._episode_id = episode_id or str(uuid4())
         self._steps = 0
@@ -75,7 +83,7 @@ class VisualProgramEnvironment(Environment[ProgramAction, ProgramObservation, Pr
             query=sample.query,
             prompt=self._host.prompt(sample),
             images=base64_pngs(sample) if self._images else [],
-            metadata=self._episode.info(),
+            metadata=encodable(self._episode.info()),
         )
 
     def step(self, action: ProgramAction, timeout_s: float | None = None, **kwargs: Any) -> ProgramObservation:
@@ -96,11 +104,11 @@ class VisualProgramEnvironment(Environment[ProgramAction, ProgramObservation, Pr
         done = self._episode.has_ended
         return ProgramObservation(
             query=self._episode.sample.query,
-            feedback="" if done else feedback(outcome),
+            feedback="" if done else encodable(feedback(outcome)),
             outcome=outcome.outcome,
             done=done,
             reward=outcome.reward,
-            metadata=self._episode.info(),
+            metadata=encodable(self._episode.info()),
         )
 
     @property
@@ -138,8 +146,15 @@ class VisualProgramEnvironment(Environment[ProgramAction, ProgramObservation, Pr
         return {"index": index, "id": sample.sample_id, "query": sample.query}
 
     def get_task_range(self, split: str, start: int | None = None, stop: int | None = None) -> list[dict[str, Any]]:
-        """The samples of a slice."""
-        return [self.get_task(split, i) for i in range(*slice(start, stop).indices(self.num_tasks(split)))]
+        """The samples of a slice.
+
+        Raises:
+            ValueError: If there are more than a thousand, for which all sessions would have to wait.
+        """
+        chosen = range(*slice(start, stop).indices(self.num_tasks(split)))
+        if len(chosen) > MOST_TASKS:
+            raise ValueError(f"the range holds {len(chosen)} tasks. Expected at most {MOST_TASKS}; ask for parts of it.")
+        return [self.get_task(split, i) for i in chosen]
 
     def list_tasks(self, split: str) -> list[dict[str, Any]]:
         """The first hundred samples; `num_tasks` says how many there are."""
@@ -148,3 +163,14 @@ class VisualProgramEnvironment(Environment[ProgramAction, ProgramObservation, Pr
     def _require(self, split: str) -> None:
         if split != self._host.env.dataset.split:
             raise ValueError(f"the server has no split {split!r:.80}. Expected {self._host.env.dataset.split!r}.")
+
+
+def encodable(value: Any) -> Any:
+    """A value without lone surrogates, which programs may write and JSON in UTF-8 cannot hold."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {encodable(key): encodable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [encodable(part) for part in value]
+    return value

@@ -13,7 +13,7 @@ class ProgramAction(Action):  # type: ignore[misc]
 
 
 class ProgramObservation(Observation):  # type: ignore[misc]
-    """What a policy sees; `metadata` holds what environments call info."""
+    """What a policy sees. `metadata` is not for its eyes: it holds what environments call info, the sample id among it."""
 
     query: str = Field(description="The query about the picture.")
     prompt: str = Field(default="", description="After a reset: what a language model is told, the query among it.")
