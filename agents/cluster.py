@@ -24,14 +24,22 @@ from typing import Any
 from vispro_agents.episodes import find_scenes, open_env, score
 from vispro_agents.errors import UsageError
 from vispro_agents.policies.base import Completion, Prompt, Sampler, Sampling
+from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.engine import Outcome
+from vispro_gym.perception import BackendError
 
 Scored = list[tuple[Outcome, bool | None]]
 """For each program its outcome, and whether it is right on counterfactual scenes, too; None if that was not asked."""
+Asked = tuple[int, str]
+"""A sample: its position in the dataset and its id, by which an actor sees that it has the same data."""
 Load = Callable[[], Sampler]
 """Gets a policy in another process. It is pickled."""
 
+KNOWN = (BackendError, DatasetError, UsageError)
+"""What is told in one line."""
+
 _OWN: dict[str, Any] = {"include_dashboard": False}
+_TOLD = ("VISPRO_", "HF_", "OPENAI_", "TRANSFORMERS_")
 
 
 @dataclass(frozen=True)
@@ -59,44 +67,65 @@ class Chunk:
         key: Its key as experience.
         seed: Seed of the draws.
         prompts: What the policy reads.
-        positions: Positions of the samples in the dataset.
+        asked: The samples.
     """
 
     key: str
     seed: int
     prompts: Sequence[Prompt]
-    positions: Sequence[int]
+    asked: Sequence[Asked]
 
 
 class Executor:
     """An execution actor: runs programs in environments of its own."""
 
     def __init__(self, environments: Mapping[str, Environment]) -> None:
-        from vispro_gym.interpreter.pool import Interpreter
-        from vispro_gym.interpreter.shared import default_engine
+        self._asked = environments
+        self._opened: dict[str, Any] = {}
 
-        self._open = {}
-        for name, asked in environments.items():
+    def open(self) -> Exception | None:
+        """Opens the environments; what is wrong with them, if anything is."""
+        try:
+            for name in self._asked:
+                self._env(name)
+        except KNOWN as error:
+            return error
+        return None
+
+    def score(self, name: str, asked: Sequence[Asked], replies: Sequence[str]) -> Scored | Exception:
+        """Runs a program for each of some samples of an environment. Errors that are known are returned: Ray would wrap them."""
+        try:
+            env, scenes = self._env(name)
+            samples = [env.dataset[position] for position, _ in asked]
+            if any(sample.sample_id != sample_id for sample, (_, sample_id) in zip(samples, asked, strict=True)):
+                raise UsageError(
+                    f"An execution actor has other data than the run: in {env.dataset.name} ({self._asked[name].split}). "
+                    "The data has to be at the same place on all machines; name it by --data-dir."
+                )
+            return [(episode.outcome, episode.semantic) for episode in score(env, samples, replies, scenes)]
+        except KNOWN as error:
+            return error
+
+    def _env(self, name: str) -> Any:
+        if name not in self._opened:  # an actor that was started again opens them when they are needed
+            from vispro_gym.interpreter.pool import Interpreter
+            from vispro_gym.interpreter.shared import default_engine
+
+            asked = self._asked[name]
             env = open_env(asked.env_id, asked.split, **asked.options)
             if default_engine() == "process":
                 env.engine.interpreter = Interpreter(workers=1)  # actors are counted by cores
-            self._open[name] = (env, find_scenes(env, asked.semantic_scenes)[0])
-
-    def score(self, name: str, positions: Sequence[int], replies: Sequence[str]) -> Scored:
-        """Runs a program for each of some samples of an environment."""
-        env, scenes = self._open[name]
-        samples = [env.dataset[position] for position in positions]
-        return [(episode.outcome, episode.semantic) for episode in score(env, samples, replies, scenes)]
-
-    def process_id(self) -> int:
-        """Number of the actor's process."""
-        return os.getpid()
+            self._opened[name] = (env, find_scenes(env, asked.semantic_scenes)[0])
+        return self._opened[name]
 
 
 class Drawer:
     """A policy actor: draws programs for chunks."""
 
-    def __init__(self, load: Load, sampling: Sampling) -> None:
+    def __init__(self, load: Load, sampling: Sampling, threads: int) -> None:
+        import torch
+
+        torch.set_num_threads(threads)  # sums end differently with another number, and Ray sets one
         self._policy = load()
         self._sampling = sampling
 
@@ -128,7 +157,13 @@ class Cluster:
         if self._is_ours:
             try:
                 _require_server(address)
-                ray.init(address or "local", logging_level=logging.ERROR, log_to_driver=False, **{} if address else _OWN)
+                ray.init(
+                    address or "local",
+                    logging_level=logging.ERROR,
+                    log_to_driver=False,
+                    runtime_env={"env_vars": _settings()},
+                    **{} if address else _OWN,
+                )
             except (OSError, ValueError, RuntimeError) as error:
                 raise UsageError(f"There is no Ray cluster at {address!r}: {error}") from error
         resources = ray.cluster_resources()
@@ -137,25 +172,34 @@ class Cluster:
         # They are idle while nothing is to be run, so they take no cores from those who write programs.
         actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy="SPREAD")(Executor)
         self.executors = [actor.remote(environments) for _ in range(count)]
+        try:
+            for wrong in ray.get([executor.open.remote() for executor in self.executors]):
+                _known(wrong)
+        except BaseException:
+            self.close()
+            raise
 
-    def score(self, name: str, positions: Sequence[int], replies: Sequence[str]) -> Scored:
+    def score(self, name: str, asked: Sequence[Asked], replies: Sequence[str]) -> Scored:
         """Runs a program for each of some samples, in equal parts on all execution actors.
 
         Args:
             name: Which environment.
-            positions: Positions in its dataset.
+            asked: The samples.
             replies: What was said to each sample.
 
         Returns:
             What became of each, in order.
+
+        Raises:
+            DatasetError, BackendError, UsageError: As in a run without Ray; also if an actor has other data.
         """
         share = -(-len(replies) // len(self.executors))
         starts = range(0, len(replies), share or 1)
         parts = [
-            executor.score.remote(name, positions[start : start + share], replies[start : start + share])
+            executor.score.remote(name, asked[start : start + share], replies[start : start + share])
             for executor, start in zip(self.executors, starts, strict=False)
         ]
-        return [scored for part in self._ray.get(parts) for scored in part]
+        return [scored for part in self._ray.get(parts) for scored in _known(part)]
 
     def grow(
         self, name: str, chunks: Sequence[Chunk], load: Load, sampling: Sampling
@@ -170,7 +214,12 @@ class Cluster:
 
         Yields:
             Key, programs and what became of them, for each chunk when it is done, in any order.
+
+        Raises:
+            DatasetError, BackendError, UsageError: As in a run without Ray; also if an actor has other data.
         """
+        import torch
+
         ray, executors = self._ray, self.executors
 
         def execute(batch: dict[str, Any]) -> dict[str, list[bytes]]:
@@ -179,7 +228,7 @@ class Cluster:
                 chunk: Chunk = pickle.loads(packed)
                 executor = executors[places[chunk.key] % len(executors)]
                 replies = [completion.text for completion in pickle.loads(completions)]
-                scored.append(pickle.dumps(ray.get(executor.score.remote(name, chunk.positions, replies))))
+                scored.append(pickle.dumps(ray.get(executor.score.remote(name, chunk.asked, replies))))
             return batch | {"scored": scored}
 
         places = {chunk.key: number for number, chunk in enumerate(chunks)}
@@ -188,14 +237,14 @@ class Cluster:
             rows = ray.data.from_items([{"chunk": pickle.dumps(chunk)} for chunk in chunks], override_num_blocks=len(chunks))
             drawn = rows.map_batches(
                 Drawer,
-                fn_constructor_args=(load, sampling),
+                fn_constructor_args=(load, sampling, torch.get_num_threads()),
                 batch_size=1,
                 compute=drawers,
                 num_cpus=1,
                 num_gpus=1 if self.gpus else 0,
             )
             for row in drawn.map_batches(execute, batch_size=1, num_cpus=0).iter_rows():
-                yield pickle.loads(row["chunk"]).key, pickle.loads(row["completions"]), pickle.loads(row["scored"])
+                yield pickle.loads(row["chunk"]).key, pickle.loads(row["completions"]), _known(pickle.loads(row["scored"]))
 
     def close(self) -> None:
         """Ends the execution actors, and Ray if it was started here."""
@@ -226,9 +275,21 @@ class _quiet:
         self._logger.setLevel(self._level)
 
 
+def _known(result: Any) -> Any:
+    """The result of an actor, or its error."""
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _settings() -> dict[str, str]:
+    """The variables of this process that decide what an environment or a model is. Actors have those of the cluster otherwise."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_TOLD)}
+
+
 def _require_server(address: str) -> None:
     """Raise an `OSError` if nothing listens at HOST:PORT, for which Ray would look for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=10).close()
 
@@ -254,6 +315,10 @@ def address_of(engine: str) -> str | None:
         UsageError: If it is something else.
     """
     kind, colon, address = engine.partition(":")
+    if address.startswith("ray://"):
+        raise UsageError(
+            f"--engine {engine!r} is Ray's client, which cannot stream. Name the cluster itself, such as ray:HOST:6379."
+        )
     if engine == "local" or (kind == "ray" and bool(colon) == bool(address)):
         return None if kind == "local" else address
     raise UsageError(f"--engine {engine!r} is unknown. Expected local, ray, or ray:ADDRESS such as ray:auto.")

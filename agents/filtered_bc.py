@@ -25,13 +25,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
+from vispro_agents.cluster import Load
 from vispro_agents.corrections import Correction, apply, load_corrections
 from vispro_agents.curve import Point
 from vispro_agents.episodes import mean
@@ -107,7 +108,7 @@ def train(args: Args, console: Console | None = None) -> list[Point]:
             if vllm:
                 vllm.use_adapter(run.policy_path(policy.name))
             sampler: Sampler = vllm or policy
-            load = None if vllm else partial(load_saved, run.policy_path(policy.name), args.model)
+            load = None if vllm else loader(run.policy_path(policy.name), args.model)
             grown = run.sample(
                 f"{iteration:03d}-0-grow", "grow", iteration, sampler, policy.style, positions, args.samples, load=load
             )
@@ -129,6 +130,11 @@ def train(args: Args, console: Console | None = None) -> list[Point]:
                 )  # fmt: skip
             run.finish(policy, f"iteration-{iteration}", iteration, trained_on=len(pairs), grown=grown)
         return run.points
+
+
+def loader(path: Path, model: ModelArgs) -> Load:
+    """Gets a saved policy in another process, which may have another working directory and sees its own GPUs alone."""
+    return partial(load_saved, path.absolute(), replace(model, device="cpu" if model.device == "cpu" else "auto"))
 
 
 def require_vllm(args: Args) -> None:

@@ -34,6 +34,7 @@ from vispro_agents.policies.base import Completion, Prompt, Sampler, Sampling
 from vispro_agents.policies.language_model import LanguageModelPolicy
 from vispro_agents.run_args import RunArgs, check, read_points, settings_of
 from vispro_agents.tracking import Tracker, open_trackers
+from vispro_gym.datasets.location import HUB_PREFIX
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.programs.experts import UntranslatableError, translate
 
@@ -71,6 +72,8 @@ class Run:
         self._eval_scenes, _ = find_scenes(self._eval_env, args.semantic_scenes)
         self._cluster: Cluster | None = None
         if (address := address_of(args.engine)) is not None:
+            if args.data_dir is not None and not str(args.data_dir).startswith(HUB_PREFIX):
+                options["data_dir"] = args.data_dir.absolute()  # actors may be elsewhere
             train = Environment(args.env, args.train_split, options | {"num_scenes": args.num_scenes})
             evaluation = Environment(args.env, args.eval_split, options, args.semantic_scenes)
             self._cluster = Cluster(address, args.actors, {"train": train, "evaluation": evaluation})
@@ -165,32 +168,33 @@ class Run:
                 self._claim()
                 samples = [env.dataset[position] for _, position in batch]
                 completions = write(samples, self.seed(chunk))
-                log(chunk, self._score(evaluating, [position for _, position in batch], samples, completions), completions)
+                log(chunk, self._score(evaluating, batch, samples, completions), completions)
             rows += self.experience.read(chunk)
         self.progress.update(task, completed=draws * len(positions))
         return rows
 
     def _score(
-        self, evaluating: bool, positions: Sequence[int], samples: Sequence[Sample], completions: Sequence[Completion]
+        self,
+        evaluating: bool,
+        batch: Sequence[tuple[int, int]],
+        samples: Sequence[Sample],
+        completions: Sequence[Completion],
     ) -> list[Episode]:
         replies = [completion.text for completion in completions]
         if self._cluster is None:
             env, scenes = (self._eval_env, self._eval_scenes) if evaluating else (self.env, None)
             return score(env, samples, replies, scenes)
-        scored = self._cluster.score("evaluation" if evaluating else "train", positions, replies)
+        asked = [(position, sample.sample_id) for (_, position), sample in zip(batch, samples, strict=True)]
+        scored = self._cluster.score("evaluation" if evaluating else "train", asked, replies)
         return [Episode(sample, reply, *found) for sample, reply, found in zip(samples, replies, scored, strict=True)]
 
     def _grow(self, cluster: Cluster, chunks: Mapping[str, Sequence[tuple[int, int]]], load: Load, log: Log) -> None:
         """Have programs drawn and run on a cluster."""
-        asked = [
-            Chunk(
-                name,
-                self.seed(name),
-                self._prompts([self.env.dataset[position] for _, position in batch]),
-                [position for _, position in batch],
-            )
-            for name, batch in chunks.items()
-        ]
+        asked = []
+        for name, batch in chunks.items():
+            samples = [self.env.dataset[position] for _, position in batch]
+            ids = [(position, sample.sample_id) for (_, position), sample in zip(batch, samples, strict=True)]
+            asked.append(Chunk(name, self.seed(name), self._prompts(samples), ids))
         sampling = Sampling(self.args.temperature, self.args.top_p)
         for name, completions, scored in cluster.grow("train", asked, load, sampling) if asked else ():
             samples = [self.env.dataset[position] for _, position in chunks[name]]

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
+from vispro_agents.cluster import address_of, import_ray
 from vispro_agents.curve import CURVE, Point, read_curve
 from vispro_agents.episodes import SEMANTIC_SCENES
 from vispro_agents.errors import UsageError, at_least
@@ -58,13 +59,15 @@ class RunArgs:
 
 
 def check(args: RunArgs) -> None:
-    """Raise a `UsageError` for numbers that make no sense."""
+    """Raise a `UsageError` for numbers that make no sense, and for an engine that is not there."""
     at_least(
         0, iterations=args.iterations, queries=args.queries, num_scenes=args.num_scenes, semantic_scenes=args.semantic_scenes
     )
     at_least(1, samples=args.samples, eval_episodes=args.eval_episodes, actors=args.actors)
     if not args.temperature >= 0.0 or not 0.0 < args.top_p <= 1.0:
         raise UsageError(f"--temperature {args.temperature} --top-p {args.top_p}: expected 0 or more, and above 0 up to 1.")
+    if address_of(args.engine) is not None:
+        import_ray()
 
 
 def settings_of(args: RunArgs) -> dict[str, Any]:

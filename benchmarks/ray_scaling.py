@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import tyro
 from rich.console import Console
 
-from vispro_agents.cluster import Cluster, Environment
+from vispro_agents.cluster import Asked, Cluster, Environment
 from vispro_agents.episodes import open_env, score
 from vispro_gym.programs.experts import translate
 
@@ -53,16 +53,17 @@ def main(args: Args) -> None:
     rng = random.Random(0)
     experts = {position: translate(env.dataset[position]) for position in range(len(env.dataset))}
 
-    def draw() -> tuple[list[int], list[str]]:
+    def draw() -> tuple[list[Asked], list[str]]:
         positions = rng.choices(sorted(experts), k=CHUNK)
-        return positions, [f"{experts[position]}# {rng.random()}\n" for position in positions]
+        asked = [(position, env.dataset.sample_ids[position]) for position in positions]
+        return asked, [f"{experts[position]}# {rng.random()}\n" for position in positions]
 
-    def local(positions: list[int], replies: list[str]) -> list[float]:
-        episodes = score(env, [env.dataset[position] for position in positions], replies)
+    def local(asked: list[Asked], replies: list[str]) -> list[float]:
+        episodes = score(env, [env.dataset[position] for position, _ in asked], replies)
         return [episode.outcome.reward for episode in episodes]
 
-    def on(cluster: Cluster) -> Callable[[list[int], list[str]], list[float]]:
-        return lambda positions, replies: [outcome.reward for outcome, _ in cluster.score("val", positions, replies)]
+    def on(cluster: Cluster) -> Callable[[list[Asked], list[str]], list[float]]:
+        return lambda asked, replies: [outcome.reward for outcome, _ in cluster.score("val", asked, replies)]
 
     import ray
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -14,19 +15,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from vispro_agents.cluster import address_of
+from vispro_agents.cluster import Environment, Executor, address_of
 from vispro_agents.errors import UsageError
-from vispro_agents.filtered_bc import Args, train
+from vispro_agents.filtered_bc import Args, loader, train
+from vispro_agents.policies.transformers import ModelArgs
+from vispro_gym.datasets.errors import DatasetError
 
 COMMAND = [sys.executable, "-c", "from vispro_agents.cli import main; raise SystemExit(main())", "filtered-bc"]
 # 80 queries, eight draws: three chunks an iteration.
 SMALL = "--demonstrations 12 --mle-epochs 1 --mle-variants 2 --iterations 2 --queries 80 --samples 8 --eval-episodes 20".split()
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def start(data: Path, run: Path, *options: str) -> subprocess.Popen[str]:
     command = [*COMMAND, "--data-dir", str(data), "--run-dir", str(run), *SMALL, "--semantic-scenes", "2", *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def finish(process: subprocess.Popen[str]) -> None:
@@ -82,9 +84,26 @@ def test_addresses(engine: str, address: str | None) -> None:
     assert address_of(engine) == address
 
 
-@pytest.mark.parametrize("engine", ["", "ray:", "spark", "local:", "rays", "local:auto"])
+def test_actors_with_other_data_are_noticed(small_gqa: Path) -> None:
+    executor = Executor({"train": Environment("VisProg-GQA-v0", "train", {"data_dir": small_gqa})})
+    assert executor.open() is None
+    ((outcome, semantic),) = executor.score("train", [(0, "train-000")], ["return 'yes'"])  # type: ignore[misc]
+    assert outcome.outcome in ("correct", "wrong") and semantic is None
+    error = executor.score("train", [(0, "train-001")], ["return 'yes'"])
+    assert isinstance(error, UsageError) and "has other data than the run" in str(error)
+    missing = Executor({"train": Environment("VisProg-GQA-v0", "nope", {"data_dir": small_gqa})}).open()
+    assert isinstance(missing, DatasetError) and isinstance(pickle.loads(pickle.dumps(missing)), DatasetError)
+
+
+def test_policies_can_be_loaded_elsewhere() -> None:
+    load = pickle.loads(pickle.dumps(loader(Path("runs/x/policies/mle"), ModelArgs(device="cuda:1"))))
+    path, model = load.args
+    assert path.is_absolute() and model.device == "auto"
+
+
+@pytest.mark.parametrize("engine", ["", "ray:", "spark", "local:", "rays", "local:auto", "ray:ray://head:10001"])
 def test_unknown_engines_are_refused(engine: str) -> None:
-    with pytest.raises(UsageError, match=r"Expected local, ray, or ray:ADDRESS"):
+    with pytest.raises(UsageError, match=r"Expected local, ray, or ray:ADDRESS|Name the cluster itself"):
         address_of(engine)
 
 

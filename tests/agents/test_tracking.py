@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -45,14 +46,17 @@ def test_wandb_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert b"a/b" in log.read_bytes()
 
 
-def test_trackio_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not importlib.util.find_spec("trackio"):  # which reads its folder from the environment when it is imported
+def test_trackio_is_told(tmp_path: Path) -> None:
+    if not importlib.util.find_spec("trackio"):
         pytest.skip("the library trackio is not installed")
-    monkeypatch.setenv("TRACKIO_DIR", "")  # so that it is put back
-    monkeypatch.delenv("TRACKIO_DIR")
-    (tracker,) = open_trackers(["trackio"], tmp_path, {"seed": 0})
-    tracker.log({"a/b": 0.25}, step=3)
-    tracker.finish()
+    # In a process of its own: it reads its folder from the environment when it is imported, and other libraries import it.
+    code = (
+        "import pathlib, sys\nfrom vispro_agents.tracking import open_trackers\n"
+        "(tracker,) = open_trackers(['trackio'], pathlib.Path(sys.argv[1]), {'seed': 0})\n"
+        "tracker.log({'a/b': 0.25}, step=3)\ntracker.finish()\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TRACKIO_DIR"}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, env=environment)
     with closing(sqlite3.connect(tmp_path / "trackio" / f"{PROJECT}.db")) as database:
         ((step, metrics),) = database.execute("select step, metrics from metrics")
     assert (step, json.loads(metrics)) == (3, {"a/b": 0.25})
