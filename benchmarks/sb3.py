@@ -10,8 +10,9 @@ a dog?"). Policies see the words of the query and no picture: programs look.
     grammar         MaskablePPO derives programs from a grammar (`GrammarAction`), the same kinds
     grammar_exist   the same with the kinds exist and existC as well
 
-Measured in between: the share of questions, all of train and all of val (other pictures), whose greedy program is right. Draws a
-figure, prints a table and ends with one line of JSON.
+Measured in between: the share of questions whose greedy program is right, all of train and all of val. Val has other pictures,
+but mostly the same texts; "new" are its questions whose text does not occur in train, measured at the end. Draws a figure,
+prints a table and ends with one line of JSON.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import json
 import logging
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,10 +126,10 @@ def learner(arm: Arm, seed: int) -> Any:
     return PPO("MultiInputPolicy", envs, n_steps=32, batch_size=64, learning_rate=2e-3, **common)
 
 
-def right(model: Any, env: Any) -> float:
-    """Share of all questions whose greedy program is right."""
+def right(model: Any, env: Any, sample_ids: Sequence[str]) -> float:
+    """Share of questions whose greedy program is right; 0 of none."""
     rewards = 0.0
-    for sample_id in env.unwrapped.dataset.sample_ids:
+    for sample_id in sample_ids:
         observation, _ = env.reset(options={"sample_id": sample_id})
         ended = False
         while not ended:
@@ -135,22 +137,30 @@ def right(model: Any, env: Any) -> float:
             action, _ = model.predict(observation, deterministic=True, **legal)
             observation, reward, ended, _, _ = env.step(int(action))
         rewards += reward
-    return rewards / len(env.unwrapped.dataset)
+    return rewards / max(1, len(sample_ids))
 
 
 def run(arm: Arm, seed: int, steps: int, points: int) -> dict[str, Any]:
     """Trains; the curve is measured at equal distances."""
     model = learner(arm, seed)
     envs = {split: make(arm, split) for split in ("train", "val")}
-    start, training = time.perf_counter(), 0.0
-    curve = [{"steps": 0} | {split: right(model, env) for split, env in envs.items()}]
+    ids = {split: env.unwrapped.dataset.sample_ids for split, env in envs.items()}  # type: ignore[attr-defined]
+    known = {sample.query for sample in envs["train"].unwrapped.dataset}  # type: ignore[attr-defined]
+    new = [sample.sample_id for sample in envs["val"].unwrapped.dataset if sample.query not in known]  # type: ignore[attr-defined]
+    training = 0.0
+    curve = [{"steps": 0} | {split: right(model, env, ids[split]) for split, env in envs.items()}]
     for point in range(1, points + 1):
         start = time.perf_counter()
         model.learn(steps * point // points - model.num_timesteps, reset_num_timesteps=False)
         training += time.perf_counter() - start
-        curve.append({"steps": model.num_timesteps} | {split: right(model, env) for split, env in envs.items()})
-    sizes = {split: len(env.unwrapped.dataset) for split, env in envs.items()}  # type: ignore[attr-defined]
-    return {"seed": seed, "curve": curve, "training_seconds": round(training, 1), "questions": sizes}
+        curve.append({"steps": model.num_timesteps} | {split: right(model, env, ids[split]) for split, env in envs.items()})
+    return {
+        "seed": seed,
+        "curve": curve,
+        "new": right(model, envs["val"], new),
+        "training_seconds": round(training, 1),
+        "questions": {split: len(chosen) for split, chosen in ids.items()} | {"new": len(new)},
+    }
 
 
 def main(args: Args) -> None:
@@ -170,7 +180,7 @@ def main(args: Args) -> None:
             console.print(
                 f"{name}, seed {seed}: train {last['train']:.3f}, val {last['val']:.3f}, {seconds:.0f} s", highlight=False
             )
-    table = Table("arm", "steps", "train: start", "end", "val: start", "end, mean (range)")
+    table = Table("arm", "steps", "train: start", "end", "val: start", "end, mean (range)", "new texts")
     for name, runs in found.items():
         ends = [one["curve"][-1]["val"] for one in runs]
         table.add_row(
@@ -179,6 +189,7 @@ def main(args: Args) -> None:
             *(f"{statistics.mean(one['curve'][place]['train'] for one in runs):.3f}" for place in (0, -1)),
             f"{statistics.mean(one['curve'][0]['val'] for one in runs):.3f}",
             f"{statistics.mean(ends):.3f} ({min(ends):.3f} to {max(ends):.3f})",
+            f"{statistics.mean(one['new'] for one in runs):.3f} of {runs[0]['questions']['new']}",
         )
     console.print(table)
     result = {
