@@ -79,7 +79,8 @@ class Chunk:
 class Executor:
     """An execution actor: runs programs in environments of its own."""
 
-    def __init__(self, environments: Mapping[str, Environment]) -> None:
+    def __init__(self, environments: Mapping[str, Environment], settings: Mapping[str, str]) -> None:
+        os.environ.update(settings)
         self._asked = environments
         self._opened: dict[str, Any] = {}
 
@@ -122,7 +123,8 @@ class Executor:
 class Drawer:
     """A policy actor: draws programs for chunks."""
 
-    def __init__(self, load: Load, sampling: Sampling, threads: int) -> None:
+    def __init__(self, load: Load, sampling: Sampling, threads: int, settings: Mapping[str, str]) -> None:
+        os.environ.update(settings)
         import torch
 
         torch.set_num_threads(threads)  # sums end differently with another number, and Ray sets one
@@ -157,13 +159,7 @@ class Cluster:
         if self._is_ours:
             try:
                 _require_server(address)
-                ray.init(
-                    address or "local",
-                    logging_level=logging.ERROR,
-                    log_to_driver=False,
-                    runtime_env={"env_vars": _settings()},
-                    **{} if address else _OWN,
-                )
+                ray.init(address or "local", logging_level=logging.ERROR, log_to_driver=False, **{} if address else _OWN)
             except (OSError, ValueError, RuntimeError) as error:
                 raise UsageError(f"There is no Ray cluster at {address!r}: {error}") from error
         resources = ray.cluster_resources()
@@ -171,7 +167,7 @@ class Cluster:
         count = actors or max(1, int(resources.get("CPU", 1)))
         # They are idle while nothing is to be run, so they take no cores from those who write programs.
         actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy="SPREAD")(Executor)
-        self.executors = [actor.remote(environments) for _ in range(count)]
+        self.executors = [actor.remote(environments, _settings()) for _ in range(count)]
         try:
             for wrong in ray.get([executor.open.remote() for executor in self.executors]):
                 _known(wrong)
@@ -237,7 +233,7 @@ class Cluster:
             rows = ray.data.from_items([{"chunk": pickle.dumps(chunk)} for chunk in chunks], override_num_blocks=len(chunks))
             drawn = rows.map_batches(
                 Drawer,
-                fn_constructor_args=(load, sampling, torch.get_num_threads()),
+                fn_constructor_args=(load, sampling, torch.get_num_threads(), _settings()),
                 batch_size=1,
                 compute=drawers,
                 num_cpus=1,
@@ -283,7 +279,10 @@ def _known(result: Any) -> Any:
 
 
 def _settings() -> dict[str, str]:
-    """The variables of this process that decide what an environment or a model is. Actors have those of the cluster otherwise."""
+    """The variables of this process that decide what an environment or a model is; actors begin with those of the cluster.
+
+    They are no `runtime_env`, which Ray writes into its logs and shows: keys of servers are among them.
+    """
     return {name: value for name, value in os.environ.items() if name.startswith(_TOLD)}
 
 

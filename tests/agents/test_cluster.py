@@ -85,13 +85,13 @@ def test_addresses(engine: str, address: str | None) -> None:
 
 
 def test_actors_with_other_data_are_noticed(small_gqa: Path) -> None:
-    executor = Executor({"train": Environment("VisProg-GQA-v0", "train", {"data_dir": small_gqa})})
+    executor = Executor({"train": Environment("VisProg-GQA-v0", "train", {"data_dir": small_gqa})}, {})
     assert executor.open() is None
     ((outcome, semantic),) = executor.score("train", [(0, "train-000")], ["return 'yes'"])  # type: ignore[misc]
     assert outcome.outcome in ("correct", "wrong") and semantic is None
     error = executor.score("train", [(0, "train-001")], ["return 'yes'"])
     assert isinstance(error, UsageError) and "has other data than the run" in str(error)
-    missing = Executor({"train": Environment("VisProg-GQA-v0", "nope", {"data_dir": small_gqa})}).open()
+    missing = Executor({"train": Environment("VisProg-GQA-v0", "nope", {"data_dir": small_gqa})}, {}).open()
     assert isinstance(missing, DatasetError) and isinstance(pickle.loads(pickle.dumps(missing)), DatasetError)
 
 
