@@ -51,7 +51,7 @@ def trl_reward(env_id: str, sample_id: str, seed: int, programs: list[str]) -> l
         completion = [{"role": "assistant", "content": program}]
         rewards += reward(
             prompts=[""], completions=[completion], sample_id=[sample_id], seed=[seed],
-            log_metric=lambda name, share: outcomes.append(name.removeprefix("outcome/")),
+            log_metric=lambda name, share: outcomes.extend([name.removeprefix("outcome/")] * int(share)),
         )  # fmt: skip
     assert (
         reward([[{"role": "assistant", "content": p}] for p in programs], [sample_id] * len(programs), [seed] * len(programs))
