@@ -42,7 +42,7 @@ from rich.console import Console
 from vispro_agents.agreement import Solved
 from vispro_agents.canonical import canonical
 from vispro_agents.episodes import choose_positions, find_scenes, mean, open_env, play
-from vispro_agents.experience import Phase, Row
+from vispro_agents.experience import Row
 from vispro_agents.files import write_whole
 from vispro_agents.measure import Evaluation, measure
 from vispro_agents.phrases import Phrases
@@ -56,7 +56,6 @@ from vispro_gym.datasets.sample import Sample
 from vispro_gym.programs.experts import translate
 
 ANCHOR = "NS-VQA (Yi et al. 2018), on pictures, from 270 programs plus all questions and answers of the train split: 99.8 %"
-GROW: tuple[Phase, ...] = ("grow",)
 
 
 @dataclass(frozen=True)
@@ -266,7 +265,7 @@ def train(args: Recipe, console: Console | None = None) -> dict[str, Any]:
 
         for iteration in range(run.points[-1].iteration + 1, args.iterations + 1):
             # Grow
-            before = list(run.experience.rows(phases=GROW, max_iteration=iteration - 1))
+            before = list(run.experience.rows(phases=("grow",), max_iteration=iteration - 1))
             solved = Solved(before, demonstrations, phrases)
             positions = choose_queries(run, questions, solved, phrases, f"queries {iteration}")
             grown = run.sample(f"{iteration:03d}-0-grow", "grow", iteration, policy, policy.style, positions, args.samples)
