@@ -70,6 +70,12 @@ def _persistent(argv: list[str]) -> None:
     persistent.run(_parse(persistent.PersistentArgs, "persistent", argv))
 
 
+def _report(argv: list[str]) -> None:
+    from vispro_agents import report
+
+    report.run(_parse(report.ReportArgs, "report", argv))
+
+
 def _export(argv: list[str]) -> None:
     from vispro_agents import export
 
@@ -90,6 +96,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
     "filtered-bc": (_filtered_bc, "train by filtered behaviour cloning: Grow, Improve, repeat"),
     "reinforce": (_reinforce, "train by REINFORCE, without a baseline or with leave-one-out"),
     "evaluate": (_evaluate, "measure one policy, or several as a leaderboard"),
+    "report": (_report, "write pages about a run: its learning curve, and episodes with what programs saw"),
     "persistent": (_persistent, "find the types of error that survive training, to correct them by hand"),
     "export": (_export, "write a run's experience as data for other trainers"),
     "merge": (_merge, "merge a policy's adapters into its model"),

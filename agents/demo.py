@@ -54,13 +54,14 @@ def run(args: Args) -> None:
     console.print(introduction, highlight=False, soft_wrap=True)
     points = filtered_bc.train(settings, console)
 
-    from vispro_agents.report import draw_curve, write_report  # imports matplotlib
+    from vispro_agents.plots import draw_curve  # imports matplotlib
+    from vispro_agents.report import ReportArgs, write_report
 
-    curve, page, corrections = (args.run_dir / name for name in ("curve.png", "report.html", "corrections.yaml"))
+    curve, corrections = (args.run_dir / name for name in ("curve.png", "corrections.yaml"))
     if not corrections.exists():  # it may have been edited
         corrections.write_bytes(MINI_GQA.read_bytes())
     draw_curve(points, curve)
-    write_report(settings, points, page)
+    page = write_report(ReportArgs(args.run_dir))
     console.print(curve_table(points))
     say = partial(console.print, soft_wrap=True, highlight=False)
     mle, last = points[1], points[-1]

@@ -1,153 +1,271 @@
-"""A training run for people: the learning curve as a picture, and one HTML page with episodes.
+"""A training run for people: `vispro-agents report RUN`.
 
-The page is one file without scripts or references to other files. Whatever a policy or a dataset wrote is escaped.
+    index.html            learning curve, outcomes, types of question, and a gallery of episodes with filters
+    episodes/NUMBER.html  one query: what each policy wrote for it, what the programs saw, and why they were right or not
+    pictures/             the pictures of the queries
+    curve-*.svg, ...      charts
+
+The pages need no server and no network. Whatever a policy or a dataset wrote is shown as text, see `vispro_gym.rendering.page`.
 """
 
 from __future__ import annotations
 
-import base64
-import io
+import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jinja2
-import matplotlib.ticker
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
-from PIL import Image
+import tyro
+from rich.console import Console
 
-from vispro_agents.curve import Point, last_policy_path
-from vispro_agents.episodes import Episode, choose_positions, open_env, play
-from vispro_agents.run_args import RunArgs
-from vispro_gym.rendering.picture import draw_pictures
-from vispro_gym.rendering.text import describe_failure
+from vispro_agents.curve import Point, read_curve
+from vispro_agents.errors import UsageError, at_least
+from vispro_agents.experience import Phase, Row
+from vispro_agents.files import write_whole
+from vispro_agents.intervals import interval, resampled_means
+from vispro_agents.plots import plot_curve, plot_outcomes, rank_outcome
+from vispro_agents.replay import Replay, Tried, choose_samples, order_policies
+from vispro_agents.stored_run import open_experience
+from vispro_gym.rendering.page import dress, make_environment
+from vispro_gym.rendering.rationale import Picture
+from vispro_gym.rendering.view import View, view
 
-_EPISODES = 12
-_ASKED = 96
+_OURS = {"episodes": re.compile(r"\d+\.html"), "pictures": re.compile(r"[0-9a-f]{32}\.webp")}
+_IMAGES = "'self' file:"
 
 
-def draw_curve(points: Sequence[Point], path: Path) -> None:
-    """Draw held-out reward over the phases of training, and the reward of what Grow sampled.
+@dataclass(frozen=True)
+class ReportArgs:
+    """Write pages about a training run: learning curve, outcomes, and episodes with what programs saw."""
 
-    Args:
-        points: The learning curve.
-        path: PNG file to write.
-    """
-    # Figures are built without pyplot, which keeps state and may look for a screen.
-    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    places = range(len(points))
-    axes.plot(places, [point.reward for point in points], marker="o", color="#0072b2", label="held-out reward, greedy")
-    # What Grow sampled came from the policy before.
-    grown = [(place - 1, point.grow_reward) for place, point in enumerate(points) if point.grow_reward is not None]
-    if grown:
-        axes.plot(*zip(*grown, strict=True), marker="s", linestyle="--", color="#d55e00", label="train reward, sampled")
-    for place, point in enumerate(points):
-        offset = (0, 7)
-        axes.annotate(f"{100 * point.reward:.1f} %", (place, point.reward), offset, textcoords="offset points", ha="center")
-    axes.set_xticks(list(places), [point.policy for point in points])
-    axes.set_ylim(0, 1)
-    axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0))
-    axes.set_ylabel("mean reward")
-    axes.grid(alpha=0.3)
-    axes.legend(loc="upper left")
-    figure.savefig(path)
+    run_dir: Annotated[Path, tyro.conf.Positional]
+    """Folder of the training run."""
+    out: Path | None = None
+    """Folder to write; None for the folder `report` of the run."""
+    phase: Phase = "evaluate"
+    """Which programs to show; evaluate: those on the held-out split."""
+    episodes: int = 2_000
+    """Most programs to show. Of more, all of some queries are chosen."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """One episode on the page."""
+    """An episode in the gallery.
 
-    sample_id: str
-    query: str
-    program: str
-    answer: str
-    target: str
-    outcome: str
-    message: str
-    kind: str
-    image: str
-
-
-def write_report(args: RunArgs, points: Sequence[Point], path: Path) -> None:
-    """Play some held-out episodes with the best policy and write the page.
-
-    Args:
-        args: Settings of the finished run.
-        points: Its learning curve.
-        path: HTML file to write; `curve.png` is expected beside it and becomes part of the page.
+    Attributes:
+        address: Page and part of it.
+        number: Number of the page.
+        place: Its place among the programs for the query.
+        tried: The program.
+        thumbnail: File of the first picture, its size, and the marks on it; None without a picture.
+        more: Number of pictures beside that.
     """
-    from vispro_agents.policies.language_model import LanguageModelPolicy  # imports torch
 
-    env = open_env(args.env, args.eval_split, args.data_dir, args.images)
-    policy = LanguageModelPolicy.load(last_policy_path(args.run_dir))
-    positions = choose_positions(len(env.dataset), _ASKED, args.seed)
-    episodes = [episode for batch in play(policy, env, positions) for episode in batch]
-    cards = [make_card(episode) for episode in choose_episodes(episodes, _EPISODES)]
-    curve = data_uri(path.with_name("curve.png").read_bytes())
-    title = f"{args.env}: what {policy.name} wrote"
-    path.write_text(render_page(title=title, points=points, cards=cards, curve=curve, args=args), encoding="utf-8")
+    address: str
+    number: int
+    place: int
+    tried: Tried
+    thumbnail: tuple[str, Any] | None
+    more: int
 
 
-def choose_episodes(episodes: Sequence[Episode], count: int) -> list[Episode]:
-    """Three right ones to each that was not, if there are as many; the types of question take turns."""
-    right = _in_turn([episode for episode in episodes if episode.outcome.reward])
-    wrong = _in_turn([episode for episode in episodes if not episode.outcome.reward])
-    number = max(min(len(right), count - count // 4), count - len(wrong))
-    return right[:number] + wrong[: count - number]
+@dataclass
+class Figures:
+    """What the overview tells of all programs of the phase, shown or not.
+
+    Attributes:
+        policies: Names in order.
+        rewards: Mean reward by policy.
+        outcomes: Number of programs by outcome, by policy.
+        types: Number of programs and mean reward by type of question and policy.
+        intervals: 95 % interval of the mean reward by policy.
+    """
+
+    policies: list[str]
+    rewards: dict[str, float]
+    outcomes: dict[str, Counter[str]]
+    types: dict[str, dict[str, tuple[int, float]]]
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def _in_turn(episodes: Sequence[Episode]) -> list[Episode]:
-    """The episodes ordered such that the structural types take turns."""
-    seen: dict[str, int] = {}
-    turns = []
-    for place, episode in enumerate(episodes):
-        kind = str(episode.sample.fields.get("structural", ""))
-        seen[kind] = seen.get(kind, 0) + 1
-        turns.append((seen[kind], place))
-    return [episodes[place] for _, place in sorted(turns)]
+def run(args: ReportArgs) -> None:
+    """Write the report and say where it is.
+
+    Raises:
+        UsageError: If there is no run, nothing of that phase in it, or its environment cannot be made.
+        DatasetError: If its data is missing or damaged.
+        BackendError: If perception cannot serve anything.
+    """
+    Console().print(f"Report: {write_report(args)}", soft_wrap=True, highlight=False)
 
 
-def make_card(episode: Episode) -> Card:
-    """What the page shows of an episode."""
-    sample, outcome = episode.sample, episode.outcome
-    pixels = draw_pictures(sample.images, outcome.trace)
-    return Card(
-        sample_id=sample.sample_id,
-        query=sample.query,
-        program=(outcome.program or episode.reply).rstrip(),
-        answer="none" if outcome.error else str(outcome.answer),
-        target=str(sample.target),
-        outcome=outcome.outcome,
-        message=describe_failure(outcome),
-        kind=" / ".join(str(sample.fields[key]) for key in ("structural", "detailed") if key in sample.fields),
-        image=data_uri(_png(pixels)),
+def write_report(args: ReportArgs) -> Path:
+    """Write the report.
+
+    Returns:
+        Its first page.
+
+    Raises:
+        UsageError: If there is no run, nothing of that phase in it, or its environment cannot be made.
+        DatasetError: If its data is missing or damaged. A sample that is gone is no error: its programs have no trace.
+        BackendError: If perception cannot serve anything.
+    """
+    at_least(1, episodes=args.episodes)
+    settings, points = read_curve(args.run_dir)
+    rows = list(open_experience(args.run_dir).rows(phases=[args.phase]))
+    if not rows:
+        raise UsageError(f"{args.run_dir} holds no programs of the phase {args.phase!r}. Choose another --phase.")
+    out = args.out or args.run_dir / "report"
+    _clear(out)
+    figures = _figures(rows, points)
+    replay = Replay(settings, args.phase, figures.policies)
+    figures.intervals = _intervals(rows, figures.policies, replay)
+    samples = choose_samples(rows, args.episodes, settings.get("seed", 0))
+    environment = make_environment("vispro_agents", "vispro_gym")
+    cards = _write_episodes(out, environment, samples, replay, points)
+    measured = points if args.phase == "evaluate" else []  # points are about nothing else
+    charts = _write_charts(out, figures, measured)
+    page = environment.get_template("index.html.j2").render(
+        title=f"{settings['env']}: {args.run_dir.absolute().name}",
+        settings=settings,
+        details=[(name, str(value)) for name, value in _by_option(settings).items()],
+        phase=args.phase,
+        points={point.policy: point for point in measured},
+        figures=figures,
+        charts=charts,
+        cards=cards,
+        strips=_strips(cards),
+        outcomes=sorted({row.outcome for row in rows}, key=rank_outcome),
+        lucky=any(row.reward and row.semantic is False for row in rows),
+        total=len(rows),
+        queries=len(samples),
+        **dress(environment, ["rationale.css", "report.css"], ["rationale.js", "gallery.js"], _IMAGES),
+    )
+    write_whole(out / "index.html", page.encode())  # last: it is there when all else is
+    return out / "index.html"
+
+
+def _clear(out: Path) -> None:
+    """Remove the pages of an earlier report, and nothing else."""
+    (out / "index.html").unlink(missing_ok=True)
+    for name, pattern in _OURS.items():
+        (out / name).mkdir(parents=True, exist_ok=True)
+        for path in (out / name).iterdir():
+            if pattern.fullmatch(path.name):
+                path.unlink()
+
+
+def _figures(rows: Sequence[Row], points: Sequence[Point]) -> Figures:
+    policies = order_policies(rows, points)
+    outcomes: dict[str, Counter[str]] = {policy: Counter() for policy in policies}
+    rewards: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        outcomes[row.policy][row.outcome] += 1
+        rewards[row.question_type][row.policy].append(row.reward)
+    sizes = {kind: sum(map(len, by_policy.values())) for kind, by_policy in rewards.items()}
+    return Figures(
+        policies,
+        {policy: sum(row.reward for row in rows if row.policy == policy) / outcomes[policy].total() for policy in policies},
+        outcomes,
+        {
+            kind: {policy: (len(values), sum(values) / len(values)) for policy, values in rewards[kind].items()}
+            for kind in sorted(rewards, key=lambda kind: (-sizes[kind], kind))
+        },
     )
 
 
-def render_page(**context: Any) -> str:
-    """Fill the page's template. Everything but what the template itself writes is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("vispro_agents"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(**context)
+def _intervals(rows: Sequence[Row], policies: Sequence[str], replay: Replay) -> dict[str, tuple[float, float]]:
+    names = {(row.split, row.sample_id): row for row in rows}
+    pictures = {key: replay.picture_name(row) for key, row in names.items()}
+    columns = {policy: number for number, policy in enumerate(policies)}
+    values = np.full((len(rows), len(policies)), np.nan)
+    for i, row in enumerate(rows):
+        values[i, columns[row.policy]] = row.reward
+    means = resampled_means(values, [pictures[row.split, row.sample_id] for row in rows], seed=0)
+    return {policy: interval(means[:, number]) for policy, number in columns.items()}
 
 
-def data_uri(png: bytes) -> str:
-    """A PNG file as the address of an image inside the page."""
-    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+def _write_charts(out: Path, figures: Figures, points: Sequence[Point]) -> list[tuple[str, str]]:
+    """Writes the charts in both themes; returns name and description of each."""
+    charts = []
+    if points:
+        charts.append(("curve", "Held-out reward by phase of training"))
+    charts.append(("outcomes", "How the programs of each policy ended"))
+    for name, _ in charts:
+        for theme in ("light", "dark"):
+            chart = plot_curve(points, figures.intervals, theme) if name == "curve" else plot_outcomes(figures.outcomes, theme)
+            (out / f"{name}-{theme}.svg").write_bytes(chart)
+    return charts
 
 
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    """Pixels, uint8 of shape `(height, width, 3)`, as a PNG file."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    return buffer.getvalue()
+def _write_episodes(
+    out: Path, environment: jinja2.Environment, samples: Sequence[Sequence[Row]], replay: Replay, points: Sequence[Point]
+) -> list[Card]:
+    """Writes a page for each sample, and returns the cards of all programs."""
+    template = environment.get_template("sample.html.j2")
+    clothes = dress(environment, ["rationale.css", "report.css"], ["rationale.js", "compare.js"], _IMAGES)
+    trained = [point.policy for point in points if point.trained_on]
+    cards: list[Card] = []
+    digits = max(4, len(str(len(samples))))
+    for number, tried in enumerate(replay.run(samples), start=1):
+        views = [view(one.rationale) for one in tried]
+        files = [_write_picture(out, picture) for picture in tried[0].rationale.pictures]
+        first = next((place for place, one in enumerate(tried) if one.row.policy in trained), 0)
+        page = template.render(
+            number=number,
+            name=f"{number:0{digits}d}",
+            before=f"{number - 1:0{digits}d}" if number > 1 else None,
+            after=f"{number + 1:0{digits}d}" if number < len(samples) else None,
+            total=len(samples),
+            tried=tried,
+            views=views,
+            same=_same(tried),
+            left=first,
+            right=len(tried) - 1,
+            addresses=[f"../pictures/{file}" for file in files],
+            **clothes,
+        )
+        (out / "episodes" / f"{number:0{digits}d}.html").write_text(page, encoding="utf-8")
+        for place, (one, shown) in enumerate(zip(tried, views, strict=True)):
+            address = f"episodes/{number:0{digits}d}.html#p{place}"
+            cards.append(Card(address, number, place, one, _thumbnail(files, shown), max(0, len(files) - 1)))
+    return cards
+
+
+def _strips(cards: Sequence[Card]) -> dict[int, list[tuple[str, str]]]:
+    """Label and outcome of all programs of each page."""
+    strips: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    for card in cards:
+        strips[card.number].append((card.tried.label, card.tried.row.outcome))
+    return strips
+
+
+def _by_option(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings by their names: those of nested groups have their own."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= _by_option(value) if isinstance(value, dict) else {key: value}
+    return flat
+
+
+def _same(tried: Sequence[Tried]) -> list[str]:
+    """Label of the first policy that wrote the same; "" if none did before."""
+    labels: dict[str, str] = {}
+    return ["" if labels.setdefault(one.row.reply, one.label) == one.label else labels[one.row.reply] for one in tried]
+
+
+def _write_picture(out: Path, picture: Picture) -> str:
+    name = f"{blake2b(picture.data, digest_size=16).hexdigest()}.webp"
+    path = out / "pictures" / name
+    if not path.exists():
+        path.write_bytes(picture.data)
+    return name
+
+
+def _thumbnail(files: Sequence[str], shown: View) -> tuple[str, Any] | None:
+    return (f"pictures/{files[0]}", shown.drawings[0]) if files else None

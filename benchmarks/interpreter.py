@@ -37,7 +37,7 @@ from rich.table import Table
 
 from vispro_gym.interpreter.guest import rewrite, statements
 from vispro_gym.interpreter.pool import Interpreter
-from vispro_gym.interpreter.types import Call, Program
+from vispro_gym.interpreter.types import Call, Limits, Program
 
 PIECE = 64  # programs between which bare exec runs
 REPEATED = 16  # sources that are run again and again
@@ -176,6 +176,31 @@ def gpu_model(supply: Iterator[str], programs: int, singles: int) -> tuple[float
     return rates[0], rates[1]
 
 
+def trace_cost(supply: Iterator[str], programs: int) -> dict[str, float]:
+    """Share of throughput that recording the values of variables costs: of new programs, and of programs seen before.
+
+    Two interpreters, one of which records nothing, run the same programs, taking turns; processor time of workers and caller.
+    """
+    on, off = Interpreter(workers=1), Interpreter(Limits(assignments=0), workers=1)
+    shares: dict[str, list[float]] = {"new": [], "repeated": []}
+    gc.collect()
+    try:
+        for number in range(programs // PIECE + 1):
+            some = [Program(source, (SIZE,)) for source in islice(supply, PIECE)]
+            for kind in shares:
+                costs = [0, 0]
+                for which, interpreter in sorted(enumerate((on, off)), reverse=number % 2 == 1):
+                    outside, caller = processes(), time.process_time_ns()
+                    interpreter.run_batch(some, serve)
+                    costs[which] = time.process_time_ns() - caller + processes() - outside
+                if number:  # the first turn starts the workers
+                    shares[kind].append(1 - costs[1] / costs[0])
+    finally:
+        on.close()
+        off.close()
+    return {kind: median(each) for kind, each in shares.items()}
+
+
 def summary(rounds: Sequence[Round], name: str, batches: Sequence[int]) -> dict[str, Any]:
     """What a design costs: medians over the rounds."""
     kinds = [*(f"batch {batch}" for batch in batches), "repeated"]
@@ -218,6 +243,8 @@ def main(args: Args) -> None:
             console.print(f"round {number + 1} of {rounds}")
             costs.append(one_round(designs, supply, again, draw, count))
             steps.append(preparation(list(islice(supply, count))))
+    console.print("cost of recording values")
+    trace = trace_cost(supply, 1_024 if args.quick else 8_192)
     console.print("model of a GPU")
     together, alone = gpu_model(supply, programs, singles)
 
@@ -226,6 +253,7 @@ def main(args: Args) -> None:
     parts["run"] = rows[LAYER1]["inside_us"]["repeated"]
     parts["wire and greenlets"] = rows[OURS]["inside_us"]["batch 64"] - sum(parts.values())
     show(console, rows, parts, missing)
+    console.print(f"Recording values costs {trace['new']:.1%} of throughput, {trace['repeated']:.1%} of programs seen before")
     console.print(f"Model of a GPU: {together:.0f} programs/s of at most {CEILING:.0f}; one after the other {alone:.1f}")
 
     ours = rows[OURS]
@@ -240,6 +268,8 @@ def main(args: Args) -> None:
         # The speed of the machine cancels out in this one: what a call costs, in programs that bare exec would run meanwhile.
         "call_to_exec_program_batch64": ours["us_per_call"] / median(r[OURS, "batch 64"].bare for r in costs),
         "programs_per_second_per_core_batch64": 1e6 / (ours["inside_us"]["batch 64"] + ours["caller_us"]["batch 64"]),
+        "trace_cost": trace["new"],
+        "trace_cost_repeated": trace["repeated"],
         "gpu_model_fraction": together / CEILING,
         "gpu_model_programs_per_second": together,
         "gpu_model_one_at_a_time": alone,

@@ -52,7 +52,7 @@ def checked(sources: Sequence[str]) -> list[Any]:
     answers = []
     limits, recursion_limit = Limits(), sys.getrecursionlimit()
     for source in sources:
-        meter.current = meter.Meter(limits.steps, limits.calls, limits.output_characters)
+        meter.current = meter.Meter(limits.steps, limits.calls, limits.output_characters, limits.assignments)
         answers.append(execute.execute(meter.current, execute.prepared(source), [SIZE])[1])
     sys.setrecursionlimit(recursion_limit)
     return answers

@@ -119,7 +119,7 @@ def run(engine: Engine, models: TransformersPerception, work: Callable[[Engine],
     start = time.perf_counter()
     outcomes = work(engine)
     seconds = time.perf_counter() - start
-    essence = [(o.outcome, repr(o.answer), [(s.operation, s.arguments) for s in o.trace]) for o in outcomes]
+    essence = [(o.outcome, repr(o.answer), [(s.operation, s.arguments) for s in o.calls]) for o in outcomes]
     return Run(seconds, sum(o.perception_calls for o in outcomes), sum(models.forward_passes.values()) - before, essence)
 
 

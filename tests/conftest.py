@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Third-party libraries must neither phone home nor look for a network in tests.
+# Third-party libraries must neither phone home nor look for a network in tests, nor open windows.
 os.environ.update(
     HF_HUB_OFFLINE="1",
     HF_HUB_DISABLE_TELEMETRY="1",
     HF_HUB_DISABLE_PROGRESS_BARS="1",
     TOKENIZERS_PARALLELISM="false",
     CUDA_VISIBLE_DEVICES="",
+    SDL_VIDEODRIVER="dummy",
 )
 
 # How long an example takes depends on the machine's load.

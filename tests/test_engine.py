@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from tests.scenes import NamePerception, write_gqa_folder
 from vispro_gym.datasets import Sample, open_dataset
-from vispro_gym.engine import OUTCOMES, Engine, Job, flip
+from vispro_gym.engine import OUTCOMES, Engine, Job
 from vispro_gym.programs.extract import extract_program
 from vispro_gym.tasks import VisualQuestionAnswering
+from vispro_gym.trace import flip
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def test_boxes_reach_programs_with_the_origin_at_the_lower_left(engine: Engine, 
 
 def test_the_trace_is_in_image_coordinates(engine: Engine, samples: list[Sample]) -> None:
     (result,) = engine.run([Job(program("cup = image_patch.find('cup')[0]\nreturn cup"), samples[0])])
-    (step,) = result.trace
+    (step,) = result.calls
     assert (step.line, step.operation, step.arguments) == (3, "detect", ("cup",))
     assert step.box == (0, 0, 100, 80)
     assert step.result == [(10, 50, 30, 70)]

@@ -14,7 +14,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "transformers", "trl", "matplotlib", "datasets", "pandas", "jinja2", "pycocotools", "tyro")
+HEAVY = (
+    "torch",
+    "transformers",
+    "trl",
+    "matplotlib",
+    "datasets",
+    "pandas",
+    "jinja2",
+    "pycocotools",
+    "tyro",
+    "pygame",
+    "prompt_toolkit",
+)
 
 
 def run_python(code: str, **options: object) -> str:

@@ -174,6 +174,100 @@ class Attribute:
 
 
 @dataclass
+class Run:
+    """Run one program in an environment and show what it did: perception calls, values of variables, answer, reward."""
+
+    env: tyro.conf.Positional[str]
+    """Environment id, for example VisProg-GQA-v0."""
+    program: Path
+    """File of the program, or of a reply that holds one; - for the standard input."""
+    html: Path | None = None
+    """Page to write: one file that needs no other. With several episodes, the folder of their pages."""
+    save: Path | None = None
+    """File to keep the episodes in, pictures included, for `vispro-gym replay`."""
+    sample_id: tuple[str, ...] = ()
+    """Samples to run it on; without them those that the seed draws."""
+    episodes: int = 1
+    """Number of samples to draw."""
+    seed: int = 0
+    """Seed of the choice of samples and of the order of options; the next episode has the next number."""
+    split: str | None = None
+    """Split; without it the second one of the dataset, mostly the one for validation."""
+    form: str | None = None
+    """Form in which the dataset is asked; without it its first."""
+    data_dir: Path | None = None
+    """Root folder of the dataset; without it as the environment finds it."""
+    perception: str = "oracle"
+    """What the program sees through, for example 'transformers(device="cuda")'."""
+
+    def run(self) -> int:
+        """Prints episodes and writes pages; returns 0."""
+        from vispro_gym.inspection.running import run_env
+
+        return run_env(
+            self.env,
+            self.program,
+            self.split,
+            self.form,
+            self.data_dir,
+            self.perception,
+            self.sample_id,
+            self.episodes,
+            self.seed,
+            self.html,
+            self.save,
+        )
+
+
+@dataclass
+class Play:
+    """Write programs by hand and see what becomes of them: a question, its picture, and what each line of your program did.
+
+    Where the standard input is no terminal, all of it is one program, which is tried once.
+    """
+
+    env: tyro.conf.Positional[str]
+    """Environment id, for example VisProg-GQA-v0."""
+    split: str | None = None
+    """Split; without it the second one of the dataset, mostly the one for validation."""
+    form: str | None = None
+    """Form in which the dataset is asked; without it its first."""
+    data_dir: Path | None = None
+    """Root folder of the dataset; without it as the environment finds it."""
+    perception: str = "oracle"
+    """What programs see through, for example 'transformers(device="cuda")'."""
+    sample_id: str | None = None
+    """The first question; without it the one that the seed draws."""
+    seed: int = 0
+    """Seed of the first question. Each further question has the next one."""
+
+    def run(self) -> int:
+        """Plays until the person leaves; returns 0."""
+        from vispro_gym.inspection.play import play_env
+
+        return play_env(self.env, self.split, self.form, self.data_dir, self.perception, self.sample_id, self.seed)
+
+
+@dataclass
+class Replay:
+    """Show episodes that `run --save` kept, and run their programs again with what perception said then.
+
+    Needs neither data nor models. Pages are the same to the byte.
+    """
+
+    file: tyro.conf.Positional[Path]
+    """The file."""
+    html: Path | None = None
+    """Page to write, or the folder of the pages of several episodes."""
+
+    def run(self) -> int:
+        """Prints episodes and writes pages; returns 0 if all programs go as they went."""
+        from vispro_gym.inspection.running import replay_file
+
+        return replay_file(self.file, self.html)
+
+
+@dataclass
 class Cache:
     """Look at the cache of perception, or empty it."""
 
@@ -217,6 +311,9 @@ Command = (
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     | Annotated[Audit, tyro.conf.subcommand("audit")]
     | Annotated[Attribute, tyro.conf.subcommand("attribute")]
+    | Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Play, tyro.conf.subcommand("play")]
+    | Annotated[Replay, tyro.conf.subcommand("replay")]
     | Annotated[Cache, tyro.conf.subcommand("cache")]
 )
 
@@ -225,9 +322,9 @@ def main(args: list[str] | None = None) -> int:
     """Runs the command.
 
     Returns:
-        The exit status: 0; 1 if `doctor` or `audit` is not content; 2 after an error of the user's, which is one line on stderr.
+        The exit status: 0; 1 if `doctor`, `audit` or `replay` is not content; 2 after an error of the user's, one line on stderr.
     """
-    command: List | Mini | Prompt | Doctor | Audit | Attribute | Cache = tyro.cli(
+    command: List | Mini | Prompt | Doctor | Audit | Attribute | Run | Play | Replay | Cache = tyro.cli(
         Command,  # type: ignore[arg-type]
         prog="vispro-gym",
         description=__doc__,

@@ -261,7 +261,7 @@ def _looser(phrase: str) -> list[str]:
 
 def _answer(outcome: Outcome) -> str | None:
     text = answer_text(outcome.answer)
-    if text is None or text in ("", UNKNOWN) or any(step.result == UNKNOWN for step in outcome.trace):
+    if text is None or text in ("", UNKNOWN) or any(step.result == UNKNOWN for step in outcome.calls):
         return None
     return text
 

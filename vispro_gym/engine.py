@@ -15,9 +15,16 @@ from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
 from vispro_gym.datasets.sample import ImageRef, Sample
-from vispro_gym.datasets.scene import Box
 from vispro_gym.interpreter.shared import shared_interpreter
-from vispro_gym.interpreter.types import Call, CallFailure, Execution, PatchAnswer, PatchBox, Program, ProgramRunner, Reply
+from vispro_gym.interpreter.types import (
+    Call,
+    CallFailure,
+    Execution,
+    PatchAnswer,
+    Program,
+    ProgramRunner,
+    Reply,
+)
 from vispro_gym.perception.protocol import (
     EXPECTED,
     Answer,
@@ -33,6 +40,7 @@ from vispro_gym.perception.protocol import (
 )
 from vispro_gym.programs.extract import ExtractError, extract_program
 from vispro_gym.tasks.base import Task
+from vispro_gym.trace import Step, Trace, flip, read_assignments
 
 if TYPE_CHECKING:
     from vispro_gym.counterfactual import CounterfactualScenes
@@ -71,29 +79,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One perception call of a program, as a trace shows it.
-
-    Attributes:
-        line: Line of the program, counted from 1.
-        operation: "detect", "verify", "answer", "similarity", "depth" or "relate".
-        image: Index of the picture.
-        box: Where the program looked, in image coordinates.
-        arguments: The operation's arguments.
-        result: What perception said: boxes (image coordinates), bool, text, scores or a distance; None if it failed.
-        error: Why perception failed, None if it did not.
-    """
-
-    line: int
-    operation: str
-    image: int
-    box: Box
-    arguments: tuple[Any, ...]
-    result: Any
-    error: str | None = None
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What became of a job.
 
@@ -107,12 +92,14 @@ class Outcome:
             these; None if it gave no answer.
         error: `{"type", "message", "line"}` if the program gave no answer, else None. Lines count from 1; 0 means
             that the error has none.
-        trace: The perception calls in order.
+        calls: The perception calls in order.
         steps: Steps that the program took, see `vispro_gym.interpreter.types.Limits`.
         details: What the task says about the score.
         output: What the program printed.
         soft: How right the answer is, from 0.0 to 1.0, see `vispro_gym.tasks.Score`; 0.0 without an answer.
         scenes: Number of counterfactual scenes that the program was run on, beside its own picture.
+        values: What variables held, as the interpreter tells it; `trace` reads it.
+        image_sizes: `(width, height)` of each picture that the program received.
     """
 
     outcome: str
@@ -121,17 +108,24 @@ class Outcome:
     program: str | None = None
     answer: Any = None
     error: dict[str, Any] | None = None
-    trace: tuple[Step, ...] = ()
+    calls: tuple[Step, ...] = ()
     steps: int = 0
     details: dict[str, Any] | None = None
     output: str = ""
     soft: float = 0.0
     scenes: int = 0
+    values: str = ""
+    image_sizes: tuple[tuple[int, int], ...] = ()
 
     @property
     def perception_calls(self) -> int:
         """Number of perception calls that the program made."""
-        return len(self.trace)
+        return len(self.calls)
+
+    @property
+    def trace(self) -> Trace:
+        """What the program did: its perception calls, and what its variables held. Made when it is looked at."""
+        return Trace(self.calls, read_assignments(self.values, self.image_sizes))
 
 
 class Engine:
@@ -206,7 +200,7 @@ class Engine:
             gather=self._gather,
         )
         for i, program, execution in zip(owners, programs, executions, strict=True):
-            outcomes[i] = self._outcome(jobs[i].sample, program.source, execution)
+            outcomes[i] = self._outcome(jobs[i].sample, program, execution)
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _perceive(self, calls: Sequence[tuple[Call, ImageRef]]) -> list[Reply]:
@@ -238,18 +232,20 @@ class Engine:
             )
         return results
 
-    def _outcome(self, sample: Sample, source: str, execution: Execution) -> Outcome:
-        trace = tuple(_step(call, reply, sample.images[call.image]) for call, reply in execution.calls)
+    def _outcome(self, sample: Sample, program: Program, execution: Execution) -> Outcome:
+        calls = tuple(_step(call, reply, sample.images[call.image]) for call, reply in execution.calls)
         if execution.status != "answered":
             return Outcome(
                 execution.status,
                 0.0,
                 sample.sample_id,
-                source,
+                program.source,
                 error=execution.error,
-                trace=trace,
+                calls=calls,
                 steps=execution.steps,
                 output=execution.output,
+                values=execution.values,
+                image_sizes=program.image_sizes,
             )
         answer = _answer(execution.answer, sample)
         score = self.task.score(answer, sample.target)
@@ -259,13 +255,15 @@ class Engine:
             outcome,
             score.reward,
             sample.sample_id,
-            source,
+            program.source,
             answer,
-            trace=trace,
+            calls=calls,
             steps=execution.steps,
             details=details,
             output=execution.output,
             soft=score.soft,
+            values=execution.values,
+            image_sizes=program.image_sizes,
         )
 
 
@@ -274,12 +272,6 @@ def _extract(text: str, image_names: tuple[str, ...]) -> str | ExtractError:
         return extract_program(text, image_names)
     except ExtractError as error:
         return error
-
-
-def flip(box: PatchBox | Box, height: int) -> Any:
-    """Converts a box between programs' coordinates (origin lower left) and image coordinates (upper left), both ways."""
-    left, a, right, b = box
-    return (left, height - b, right, height - a)
 
 
 def _request(call: Call, image: ImageRef) -> Request:

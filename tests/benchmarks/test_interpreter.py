@@ -22,5 +22,6 @@ def test_the_quick_run_prints_its_results() -> None:
     headline = ("ratio_to_exec_batch64", "ratio_to_exec_batch64_repeated", "gpu_model_fraction", "gpu_model_one_at_a_time")
     assert all(result[key] > 0 for key in headline)
     assert isinstance(result["us_per_call_batch64"], float)
+    assert result["trace_cost"] < 1 and result["trace_cost_repeated"] < 1
     assert {"bare exec", "checked, in this process", "interpreter"} <= set(result["table"])
     assert {"parse", "check and rewrite", "compile", "run", "wire and greenlets"} == set(result["worker_us"])

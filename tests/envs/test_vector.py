@@ -225,3 +225,13 @@ def test_seeds_of_numpy_and_closed_environments() -> None:
         env.reset()
     with pytest.raises(gym.error.ClosedEnvironmentError, match="were closed"):
         env.step(["return 1"] * 2)
+
+
+def test_a_window_is_for_one_environment() -> None:
+    with pytest.raises(ValueError, match=r"render_mode='human' shows one .* Expected one of: \['rgb_array', 'ansi'\] or None"):
+        gym.make_vec(IDS[0], num_envs=2, render_mode="human")
+    envs = gym.make_vec(IDS[0], num_envs=2, render_mode="rgb_array", image_size=32)
+    assert envs.metadata["render_modes"] == ["rgb_array", "ansi"]
+    envs.reset(seed=0)
+    frames = envs.render()
+    assert frames is not None and [frame.shape for frame in frames] == [(800, 800, 3)] * 2

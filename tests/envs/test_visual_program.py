@@ -88,7 +88,7 @@ def test_bad_options(folder: Path, options: dict[str, Any], error: type[Exceptio
 
 
 def test_an_unknown_render_mode(folder: Path) -> None:
-    with pytest.raises(ValueError, match=r"render_mode='video' is unknown. Expected one of: \['rgb_array', 'ansi'\]"):
+    with pytest.raises(ValueError, match=r"render_mode='video' is unknown. Expected one of: \['human', 'rgb_array', 'ansi'\]"):
         VisualProgramEnv("GQA", "vqa", split="val", data_dir=folder, render_mode="video")
 
 
@@ -141,7 +141,7 @@ def test_a_missing_picture_is_named_or_replaced(tmp_path: Path) -> None:
     env = make(folder, images="optional", render_mode="rgb_array")
     observation, _ = env.reset(seed=0)
     assert len(np.unique(observation["image"])) == 2, "a blank canvas between black bars"
-    assert env.render().shape == (80, 100, 3)
+    assert env.render().shape == (800, 800, 3)
     assert env.step("def execute_command(image):\n    return image.find('dog')")[4]["outcome"] == "wrong"
 
 

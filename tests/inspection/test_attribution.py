@@ -12,12 +12,13 @@ from tests.perception.seeing import MeanPerception
 from tests.scenes import write_gqa_folder
 from vispro_gym.cli import main
 from vispro_gym.datasets import Dataset, open_dataset
-from vispro_gym.engine import Engine, Step
+from vispro_gym.engine import Engine
 from vispro_gym.inspection.attribution import Written, attribute, first_difference, read_programs, summarise
 from vispro_gym.inspection.opening import InspectionError
 from vispro_gym.perception import make_perception
 from vispro_gym.programs.experts import translate
 from vispro_gym.tasks import VisualQuestionAnswering
+from vispro_gym.trace import Step
 
 
 def program(body: str) -> str:

@@ -1,60 +1,72 @@
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vispro_gym.datasets import ImageRef
-from vispro_gym.engine import Step
-from vispro_gym.rendering.picture import PALETTE, draw_episode, draw_pictures
+from tests.rendering.episodes import HOSTILE, rationale_of, sample
+from vispro_gym.rendering.marks import COLORS
+from vispro_gym.rendering.picture import SIZE as SIDE
+from vispro_gym.rendering.picture import draw_frame
+from vispro_gym.rendering.rationale import Rationale
+from vispro_gym.trace import Assignment, Step, Trace, Value
 
-WHOLE = (0.0, 0.0, 100.0, 80.0)
-IMAGE = np.full((80, 100, 3), 255, np.uint8)
-
-
-def test_found_boxes_are_outlined_in_the_colour_of_their_line() -> None:
-    trace = [
-        Step(2, "detect", 0, WHOLE, ("cup",), [(20, 40, 40, 60)]),
-        Step(3, "answer", 0, (60, 40, 90, 70), ("What?",), "red"),
-    ]
-    drawn = draw_episode(IMAGE, trace)
-    assert drawn.shape == IMAGE.shape and drawn.dtype == np.uint8
-    assert tuple(drawn[59, 30]) == PALETTE[0]
-    assert tuple(drawn[69, 75]) == PALETTE[1]
-    assert tuple(drawn[50, 30]) == (255, 255, 255), "the inside stays visible"
-    drawn[:] = 0
-    assert (IMAGE == 255).all(), "the input is not changed, nor shared"
+PICTURE = np.full((80, 100, 3), 90, np.uint8)
 
 
-def test_nothing_to_show() -> None:
-    assert (draw_episode(IMAGE, []) == IMAGE).all()
-    assert (draw_episode(IMAGE, [Step(2, "detect", 0, WHOLE, ("cup",), [])]) == IMAGE).all()
-    assert (draw_episode(IMAGE, [Step(2, "answer", 0, WHOLE, ("What?",), "red")]) == IMAGE).all(), (
-        "the whole picture needs no box"
-    )
+def colors(frame: np.ndarray) -> set[tuple[int, ...]]:
+    return set(map(tuple, frame.reshape(-1, 3).tolist()))
 
 
-@pytest.mark.parametrize("text", ["", "x" * 500, "日本語 🙂", "<script>", "a\nb"])
-def test_any_label(text: str) -> None:
-    draw_episode(IMAGE, [Step(2, "detect", 0, WHOLE, (text,), [(20, 40, 40, 60)])])
+def test_a_frame_shows_the_boxes_of_variables_in_their_colours() -> None:
+    frame = draw_frame(rationale_of(), [PICTURE])
+    assert frame.shape == (SIDE, SIDE, 3) and frame.dtype == np.uint8
+    assert {COLORS[0], COLORS[1]} >= colors(frame) & set(COLORS) >= {COLORS[0]}
+    frame[:] = 0
+    assert (PICTURE == 90).all(), "the picture is not changed"
 
 
+def test_outlines_are_where_the_boxes_are() -> None:
+    rationale = rationale_of("def execute_command(image):\n    x = image.find('cup')\n    return 'red'")
+    frame = draw_frame(rationale, [PICTURE])
+    _, xs = np.nonzero((frame == COLORS[0]).all(axis=2))
+    scale = min(784 / 100, (SIDE - 104 - 96 - 16) / 80)
+    left = 8 + (784 - round(100 * scale)) // 2
+    assert abs(xs.min() - (left + 10 * scale)) <= 2 and abs(xs.max() - (left + 70 * scale)) <= 40
+
+
+def test_every_frame_has_the_same_size() -> None:
+    for count, shape in [(1, (1, 1)), (1, (9, 900)), (2, (40, 30)), (6, (80, 100)), (30, (20, 20))]:
+        pixels = [np.zeros((*shape, 3), np.uint8)] * count
+        assert draw_frame(Rationale.of(sample(), None, with_pictures=False), pixels).shape == (SIDE, SIDE, 3)
+
+
+def test_several_pictures_share_the_frame() -> None:
+    pixels = [np.full((80, 100, 3), value, np.uint8) for value in (10, 200)]
+    frame = draw_frame(Rationale.of(sample(pictures=2), None, with_pictures=False), pixels)
+    found = [np.nonzero((frame == value).all(axis=2)) for value in (10, 200)]
+    assert all(len(rows) > 60_000 for rows, _ in found)
+
+
+def test_the_outcome_shows() -> None:
+    right, wrong = (draw_frame(rationale_of(outcome=o, reward=r), [PICTURE]) for o, r in [("correct", 1.0), ("wrong", 0.0)])
+    assert (right[:700] == wrong[:700]).all() and (right[704:] != wrong[704:]).any()
+    other = draw_frame(rationale_of(query="Another question?"), [PICTURE])
+    assert (other[:100] != right[:100]).any() and (other[104:] == right[104:]).all()
+
+
+@pytest.mark.parametrize("text", ["", " ", "x" * 5_000, "word " * 400, "日本語 🙂", HOSTILE, "a\nb", "\ud800"])
+def test_any_text(text: str) -> None:
+    calls = (Step(2, "answer", 0, (1, 2, 30, 40), (text,), text),)
+    draw_frame(rationale_of(query=text, answer=text, trace=Trace(calls)), [PICTURE])
+
+
+@settings(max_examples=30)
 @given(st.tuples(*[st.integers(-50, 150)] * 4))
 def test_any_box(box: tuple[int, int, int, int]) -> None:
-    drawn = draw_episode(IMAGE, [Step(2, "detect", 0, WHOLE, ("cup",), [box])])
-    assert drawn.shape == IMAGE.shape
-
-
-def test_several_pictures_stand_in_a_row() -> None:
-    images = [
-        ImageRef(str(i), (w, h), partial(np.full, (h, w, 3), 40 * i, dtype=np.uint8))
-        for i, (w, h) in enumerate([(30, 20), (10, 40)])
-    ]
-    drawn = draw_pictures(images, [Step(2, "detect", 1, (0, 0, 10, 40), ("cup",), [(1, 1, 9, 39)])])
-    assert drawn.shape == (40, 48, 3)
-    assert (drawn[:20, :30] == 0).all() and (drawn[20:, :30] == 255).all() and (drawn[:, 30:38] == 255).all()
-    assert (drawn[:, 38:] != 40).any(), "the box is in the second picture"
-    assert (draw_pictures(images[:1], []) == 0).all()
+    value = Value("patch", ((0, box),))
+    trace = Trace((), (Assignment(1, "x", 1, value, value),))
+    draw_frame(replace(Rationale.of(sample(), None, with_pictures=False), trace=trace), [PICTURE])

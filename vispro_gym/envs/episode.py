@@ -13,8 +13,9 @@ from PIL import Image
 from vispro_gym.datasets.base import Dataset
 from vispro_gym.datasets.sample import ImageRef, Sample
 from vispro_gym.engine import Outcome
-from vispro_gym.rendering.picture import draw_pictures
-from vispro_gym.rendering.text import describe_episode, describe_failure
+from vispro_gym.rendering.picture import draw_frame
+from vispro_gym.rendering.rationale import Rationale
+from vispro_gym.rendering.text import describe, describe_failure
 
 MAX_QUERY_CHARACTERS = 4_096
 MAX_FEEDBACK_CHARACTERS = 4_096
@@ -83,10 +84,11 @@ class Episode:
         return info
 
     def render(self, mode: str) -> Any:
-        """The episode so far, "ansi" or "rgb_array", see `vispro_gym.envs.visual_program.VisualProgramEnv.render`."""
+        """The episode so far, see `vispro_gym.envs.visual_program.VisualProgramEnv.render`. "human" is as "rgb_array"."""
+        rationale = Rationale.of(self.sample, self.outcome, with_pictures=False, with_target=False)
         if mode == "ansi":
-            return describe_episode(self.sample.query, self.outcome)
-        return draw_pictures(self.sample.images, self.outcome.trace if self.outcome is not None else ())
+            return describe(rationale)
+        return draw_frame(rationale, [image.pixels() for image in self.sample.images])
 
 
 def draw(dataset: Dataset, rng: np.random.Generator) -> tuple[int, int]:

@@ -68,8 +68,9 @@ and after a step, all deterministic:
 - `isolation`: "require" refuses to run programs where the kernel does not confine the process that runs them, "best-effort" runs
   them all the same; None means `VISPRO_ISOLATION`, else "require" on Linux. See `vispro-gym doctor`.
 - `timings`: True adds `seconds`, the time that the step took, to the information.
-- `render_mode`: "rgb_array" (the picture with the boxes that the last program looked at), "ansi" (the query, the program and its
-  outcome as text) or None.""",
+- `render_mode`: "rgb_array" (a frame of 800 x 800 pixels: the query, the pictures with the boxes of the program's variables, the
+  outcome and the answer), "ansi" (the program with what it did at the ends of its lines), "human" (the frame in a window; needs
+  pygame, which `pip install "vispro-gym[play]"` brings) or None.""",
     "Version History": "- v0: first version.",
 }
 """Text of the sections that classes need not write."""

@@ -53,7 +53,7 @@ class VisualProgramVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]
             of the next one, and those of the end in `infos["final_obs"]` and `infos["final_info"]`. `AutoresetMode.DISABLED` or
             "Disabled": ended episodes wait for `reset(options={"reset_mask": ...})`. The mode "NextStep" is not offered: it
             spends every second step of one-step episodes on a reset.
-        **options: Those of the environment, see its page.
+        **options: Those of the environment, see its page, but for `render_mode="human"`: a window shows one environment.
 
     Attributes:
         single: The environment whose spaces, dataset, task and engine all episodes share.
@@ -72,9 +72,12 @@ class VisualProgramVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]
         if autoreset_mode not in modes:
             expected = " or ".join(repr(mode.value) for mode in AUTORESET_MODES)
             raise ValueError(f"autoreset_mode={autoreset_mode!r} is not offered for these short episodes. Expected {expected}.")
+        render_modes = [mode for mode in VisualProgramEnv.metadata["render_modes"] if mode != "human"]
+        if options.get("render_mode") == "human":
+            raise ValueError(f"render_mode='human' shows one environment, not many. Expected one of: {render_modes} or None.")
         self.single = VisualProgramEnv(**options)
         self.num_envs = num_envs
-        self.metadata = self.single.metadata | {"autoreset_mode": modes[autoreset_mode]}
+        self.metadata = self.single.metadata | {"render_modes": render_modes, "autoreset_mode": modes[autoreset_mode]}
         self.render_mode = self.single.render_mode
         self.single_observation_space = self.single.observation_space
         self.single_action_space = self.single.action_space

@@ -23,6 +23,7 @@ from vispro_gym.interpreter.shared import shared_interpreter
 from vispro_gym.interpreter.types import Isolation
 from vispro_gym.perception import Perception, make_perception
 from vispro_gym.perception.protocol import checked_backend, needs_scenes
+from vispro_gym.rendering.window import Window
 from vispro_gym.tasks import TASKS, Task
 
 MAX_PROGRAM_CHARACTERS = 1 << 24
@@ -62,7 +63,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
             elsewhere. See `vispro-gym doctor`.
         timings: Whether `info` holds "seconds", the time that the step took; off by default, so that `info` is
             deterministic.
-        render_mode: "rgb_array", "ansi" or None.
+        render_mode: "human" (a window, for which pygame is needed), "rgb_array", "ansi" or None.
 
     Raises:
         DatasetError: If the data is missing or damaged, has no such split, or cannot give other scenes.
@@ -71,7 +72,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         TypeError: If there is no such option, or a value is of a wrong type.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "ansi"], "render_fps": 1}  # noqa: RUF012 (Gymnasium's type)
+    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array", "ansi"], "render_fps": 1}  # noqa: RUF012 (Gymnasium's type)
 
     def __init__(
         self,
@@ -151,6 +152,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         self.action_space = UnicodeText(MAX_PROGRAM_CHARACTERS)
         self.pictures = Pictures(image_size)
         self._episode: Episode | None = None
+        self._window = Window()
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict[str, Any]]:
         """Starts an episode on a random sample of the split.
@@ -164,6 +166,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
                 previous episode goes on as if `reset` had not been called; the next call draws another sample.
             ValueError: If there is no such option.
             TypeError: If the options are no dict.
+            gymnasium.error.DependencyNotInstalled: If there is no pygame for `render_mode="human"`.
         """
         if options is not None and not isinstance(options, dict):
             raise TypeError(f"options={options!r} is no dict. Expected {{'sample_id': ...}} or None.")
@@ -174,6 +177,8 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         drawn, shuffle = draw(self.dataset, self.np_random)  # in any case, so that options do not shift later episodes
         sample = self.dataset.sample(drawn if chosen is None else chosen, shuffle)
         self._episode = Episode(sample, self.max_attempts, self.dataset.is_mini, self.pictures.of(sample))
+        if self.render_mode == "human":  # without a pause: the next frame shows the same picture and query
+            self._window.show(self._episode.render("human"))
         return self._episode.observation(), self._episode.info()
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -204,6 +209,8 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         info = self._episode.info()
         if self.timings:
             info["seconds"] = time.perf_counter() - start
+        if self.render_mode == "human":
+            self._window.show(self._episode.render("human"), 1 / self.metadata["render_fps"])
         return self._episode.observation(), outcome.reward, self._episode.has_ended, False, info
 
     @property
@@ -236,16 +243,21 @@ class VisualProgramEnv(gym.Env[Observation, str]):
         """The episode so far.
 
         Returns:
-            For "rgb_array" the picture with the boxes that the last program looked at, uint8 of shape `(height,
-            width, 3)` in the picture's own size, several pictures side by side; for "ansi" the query, the program and its
-            outcome as text; None without a render mode.
+            For "rgb_array" a frame with the query, the pictures with the boxes of the program's variables, the outcome and the
+            answer, uint8 of shape `(800, 800, 3)`; for "ansi" the query, the program with what it did, its outcome and its answer
+            as text. None for "human", where `reset` and `step` show the frame by themselves, and `step` leaves people a second
+            to look at it; None as well without a render mode.
         """
         if self.render_mode is None:
             gym.logger.warn('render() needs a render mode, for example gym.make(..., render_mode="rgb_array").')
             return None
         if self._episode is None:
             raise gym.error.ResetNeeded("render() was called before reset(). Call reset() to start an episode.")
-        return self._episode.render(self.render_mode)
+        return None if self.render_mode == "human" else self._episode.render(self.render_mode)
+
+    def close(self) -> None:
+        """Closes the window of `render_mode="human"`, if there is one. The environment can still be used."""
+        self._window.close()
 
 
 def _live(option: str, value: Any, names: Iterable[str], methods: tuple[str, ...]) -> Any:

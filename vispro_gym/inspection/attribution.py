@@ -31,10 +31,11 @@ from rich.table import Table
 
 from vispro_gym.datasets.base import Dataset
 from vispro_gym.datasets.scene import Box
-from vispro_gym.engine import Engine, Job, Outcome, Step
+from vispro_gym.engine import Engine, Job, Outcome
 from vispro_gym.inspection.opening import InspectionError, find_row, open_env
 from vispro_gym.perception import make_perception
 from vispro_gym.tasks.metrics.boxes import match_boxes
+from vispro_gym.trace import Step
 
 Verdict = Literal["both right", "program wrong", "perception wrong", "lucky", "undecided"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -135,7 +136,7 @@ def _attribution(job: Job, reference: Outcome, other: Outcome) -> Attribution:
         judge(reference, other),
         (reference.outcome, reference.answer),
         (other.outcome, other.answer),
-        first_difference(reference.trace, other.trace),
+        first_difference(reference.calls, other.calls),
     )
 
 

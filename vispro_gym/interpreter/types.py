@@ -20,6 +20,13 @@ MAX_TEXT = 500
 MAX_TEXTS = 100
 MAX_TEXT_TOTAL = 4_000
 
+# What is recorded of one value: its text, and after the separator the boxes of its patches.
+MAX_VALUE_TEXT = 200
+MAX_VALUE_BOXES = 16
+BOXES = "\x1f"
+MAX_ASSIGNMENT_CHARACTERS = 2_000
+"""Characters of what is recorded of one assignment, at most."""
+
 PatchBox = tuple[int, int, int, int]
 """`(left, lower, right, upper)` in pixels, origin lower left, y pointing up: the convention of programs."""
 
@@ -37,6 +44,7 @@ class Limits:
         memory_mb: Address space of the process that runs it, in MiB. macOS does not enforce it.
         source_characters: Length of the source.
         output_characters: What it may print.
+        assignments: Lines and variables whose values are recorded, 0 for none. Programs notice nothing of it.
     """
 
     steps: int = 100_000
@@ -45,6 +53,7 @@ class Limits:
     memory_mb: int = 512
     source_characters: int = 20_000
     output_characters: int = 2_000
+    assignments: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +121,7 @@ class Execution:
         calls: Perception calls in order, each with its reply.
         steps: Steps used, see `Limits`.
         output: What the program printed.
+        values: What variables held, for `vispro_gym.trace.read_assignments`.
     """
 
     status: str
@@ -120,6 +130,7 @@ class Execution:
     calls: tuple[tuple[Call, Reply], ...] = ()
     steps: int = 0
     output: str = ""
+    values: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 from vispro_gym.interpreter.types import (
     MAX_ANSWER_CHARACTERS,
     MAX_ANSWER_ITEMS,
+    MAX_ASSIGNMENT_CHARACTERS,
     MAX_TEXT,
     MAX_TEXT_TOTAL,
     MAX_TEXTS,
@@ -59,18 +60,21 @@ def checked_call(record: tuple[int, ...], arguments: Sequence[Any], sizes: Sizes
 
 
 def checked_end(end: Sequence[Any], calls: Sequence[tuple[Call, Reply]], sizes: Sizes, limits: Limits) -> Execution:
-    """What became of a program from `[status, answer, error, output, steps]`."""
-    status, answer, error, output, steps = end
+    """What became of a program from what `vispro_gym.interpreter.guest.execute.Result` describes."""
+    status, answer, error, output, steps, values = end
     if status not in STATUSES or type(steps) is not int or not 0 <= steps <= limits.steps + 1:
         raise ValueError("an unknown end")
     if not isinstance(output, str) or len(output) > limits.output_characters:
         raise ValueError("an output that is none or too long")
     output = _clean(output)
+    if not isinstance(values, str) or len(values) > limits.assignments * MAX_ASSIGNMENT_CHARACTERS:
+        raise ValueError("values that are none or too many")
+    values = _clean(values)  # taken apart, and checked, when somebody looks at them
     if status == "answered":
-        return Execution(status, _answer(answer, sizes), None, tuple(calls), steps, output)
+        return Execution(status, _answer(answer, sizes), None, tuple(calls), steps, output, values)
     line = error["line"]
     checked = {"type": _text(error["type"]), "message": _text(error["message"]), "line": line if type(line) is int else 0}
-    return Execution(status, None, checked, tuple(calls), steps, output)
+    return Execution(status, None, checked, tuple(calls), steps, output, values)
 
 
 def checked_reply(call: Call, reply: Any, size: tuple[int, int]) -> Reply:

@@ -1,106 +1,153 @@
-"""Episodes as pictures."""
+"""Episodes as frames: the pictures with the boxes of the program's variables, the query, the answer and the outcome."""
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from vispro_gym.datasets.sample import ImageRef
-from vispro_gym.datasets.scene import Box
-from vispro_gym.engine import Step
+from vispro_gym.rendering.marks import COLORS, Mark, find_marks
+from vispro_gym.rendering.rationale import Rationale
+from vispro_gym.rendering.text import describe_failure, visible
 
-# Okabe and Ito's colours, which people with colour vision deficiencies can tell apart; one per line of the program.
-PALETTE = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167))
+SIZE = 800
+"""Side of a frame in pixels."""
 
+_HEAD, _FOOT = 104, 96
+_MARGIN = 20
+_GAP = 8
+_PAPER, _INK, _SOFT, _DESK = (255, 255, 255), (24, 28, 36), (92, 100, 114), (228, 231, 236)
+_GREY = (120, 126, 138)
+_RIGHT, _WRONG = (11, 107, 58), (165, 48, 18)
 
-def draw_episode(image: NDArray[np.uint8], trace: Sequence[Step]) -> NDArray[np.uint8]:
-    """Draws the boxes that a program looked at.
-
-    What was found is outlined and labelled with the name that was asked for; a part of the picture that was asked
-    about is outlined and labelled with the answer. Boxes of one program line share a colour.
-
-    Args:
-        image: The picture, uint8 of shape `(height, width, 3)`.
-        trace: The perception calls on this picture.
-
-    Returns:
-        uint8 of the same shape, a copy that may be written to.
-    """
-    canvas = Image.fromarray(image).convert("RGB")
-    draw = ImageDraw.Draw(canvas)
-    font = ImageFont.load_default(size=max(11, canvas.height // 26))
-    whole = (0, 0, canvas.width, canvas.height)
-    lines = sorted({step.line for step in trace})
-    labels: dict[Box, tuple[list[str], tuple[int, int, int]]] = {}
-    for step in trace:
-        color = PALETTE[lines.index(step.line) % len(PALETTE)]
-        for box, text in _marks(step):
-            if box != whole:
-                texts, _ = labels.setdefault(box, ([], color))
-                if text not in texts:
-                    texts.append(text)
-    width = max(2, round(min(canvas.size) / 160))
-    for box, (_, color) in labels.items():
-        draw.rectangle(_corners(box, canvas.size), outline=color, width=width)
-    for box, (texts, color) in labels.items():
-        _label(draw, font, _corners(box, canvas.size), ", ".join(texts)[:40], color, canvas.size)
-    return np.array(canvas)
+_Rgb = tuple[int, int, int]
+_Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 
-def draw_pictures(images: Sequence[ImageRef], trace: Sequence[Step]) -> NDArray[np.uint8]:
-    """Draws the boxes that a program looked at in all pictures of a sample.
+def draw_frame(rationale: Rationale, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Draws an episode.
 
     Args:
-        images: The pictures.
-        trace: The perception calls.
+        rationale: The episode. Its own pictures are not needed.
+        pictures: The sample's pictures, uint8 of shape `(height, width, 3)`. Several share the frame.
 
     Returns:
-        uint8 of shape `(largest height, sum of widths and gaps, 3)`: the pictures in a row, their upper edges aligned, with white
-        gaps of eight pixels.
+        uint8 of shape `(800, 800, 3)`, whatever the pictures are, so that frames can be put together to videos and grids: the
+        query above, the outcome and the answer below, the pictures with the boxes of variables in between.
     """
-    drawn = [draw_episode(image.pixels(), [step for step in trace if step.image == i]) for i, image in enumerate(images)]
-    height = max(picture.shape[0] for picture in drawn)
-    parts: list[NDArray[np.uint8]] = []
-    for picture in drawn:
-        parts.append(np.full((height, 8, 3), 255, np.uint8))
-        parts.append(np.pad(picture, ((0, height - picture.shape[0]), (0, 0), (0, 0)), constant_values=255))
-    return np.concatenate(parts[1:], axis=1)
+    frame = Image.new("RGB", (SIZE, SIZE), _PAPER)
+    draw = ImageDraw.Draw(frame)
+    draw.rectangle((0, _HEAD, SIZE, SIZE - _FOOT - 1), fill=_DESK)
+    _write(draw, rationale.query, (_MARGIN, 14, SIZE - 2 * _MARGIN, _HEAD - 24), 26, _INK)
+    _foot(draw, rationale)
+    marks = find_marks(rationale, [(pixels.shape[1], pixels.shape[0]) for pixels in pictures])
+    for i, (cell, pixels) in enumerate(zip(_cells(len(pictures)), pictures, strict=True)):
+        _place(frame, cell, pixels, [mark for mark in marks if mark.image == i])
+    return np.array(frame)
 
 
-def _marks(step: Step) -> list[tuple[Box, str]]:
-    if step.operation in ("detect", "relate") and step.result is not None:
-        name = step.arguments[0] if step.operation == "detect" else step.arguments[1] or step.arguments[0]
-        return [(box, name) for box in step.result]
-    if isinstance(step.result, str):
-        return [(step.box, step.result)]
-    if step.operation == "verify" and step.result is not None:
-        return [(step.box, f"{step.arguments[1]}: {'yes' if step.result else 'no'}")]
-    return [(step.box, step.operation)]
+def _foot(draw: ImageDraw.ImageDraw, rationale: Rationale) -> None:
+    top = SIZE - _FOOT + 14
+    if rationale.outcome is None:
+        _write(draw, "No program has been tried.", (_MARGIN, top, SIZE - 2 * _MARGIN, 30), 22, _SOFT)
+        return
+    color = _RIGHT if rationale.reward else _WRONG
+    name = f"{rationale.outcome}, reward {rationale.reward:.0f}"
+    font = ImageFont.load_default(22)
+    width = draw.textlength(name, font=font) + 24
+    draw.rounded_rectangle((_MARGIN, top, _MARGIN + width, top + 34), 8, fill=color)
+    draw.text((_MARGIN + 12, top + 17), name, font=font, fill=_PAPER, anchor="lm")
+    answer = f"answer: {rationale.answer}" if rationale.error is None else describe_failure(rationale).partition(": ")[2]
+    left = _MARGIN + width + 16
+    _write(draw, answer, (left, top + 2, SIZE - _MARGIN - left, _FOOT - 24), 22, _INK)
 
 
-def _corners(box: Box, size: tuple[int, int]) -> tuple[float, float, float, float]:
-    left, top, right, bottom = box
-    left, top = min(max(left, 0), size[0] - 1), min(max(top, 0), size[1] - 1)
-    return left, top, min(max(right - 1, left), size[0] - 1), min(max(bottom - 1, top), size[1] - 1)
+def _cells(count: int) -> list[tuple[int, int, int, int]]:
+    """`(left, top, width, height)` of the place of each picture: the grid in which squares are largest."""
+    width, height = SIZE - 2 * _GAP, SIZE - _HEAD - _FOOT - 2 * _GAP
+    columns = min(range(1, count + 1), key=lambda n: (-min(width / n, height / math.ceil(count / n)), n))
+    rows = math.ceil(count / columns)
+    w, h = (width - (columns - 1) * _GAP) // columns, (height - (rows - 1) * _GAP) // rows
+    return [(_GAP + i % columns * (w + _GAP), _HEAD + _GAP + i // columns * (h + _GAP), w, h) for i in range(count)]
 
 
-def _label(
-    draw: ImageDraw.ImageDraw,
-    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
-    corners: tuple[float, float, float, float],
-    text: str,
-    color: tuple[int, int, int],
-    size: tuple[int, int],
-) -> None:
-    """Writes a text on a patch of colour above a box, or inside its upper edge where there is no room above."""
-    text = text.encode("latin-1", "replace").decode("latin-1")  # the built-in font has no more
+def _place(frame: Image.Image, cell: tuple[int, int, int, int], pixels: NDArray[np.uint8], marks: Sequence[Mark]) -> None:
+    left, top, width, height = cell
+    scale = min(width / pixels.shape[1], height / pixels.shape[0])
+    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+    picture = Image.fromarray(pixels).convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(18 if min(size) > 240 else 13)
+    for mark in marks:
+        draw.rectangle(_corners(mark, scale, size), outline=_color(mark), width=_width(mark))
+    for mark in marks:
+        if mark.kind != "answer":
+            _label(draw, font, mark, _corners(mark, scale, size), size)
+    frame.paste(picture, (left + (width - size[0]) // 2, top + (height - size[1]) // 2))
+
+
+def _color(mark: Mark) -> _Rgb:
+    return COLORS[mark.color] if mark.kind == "variable" else _INK if mark.kind == "answer" else _GREY
+
+
+def _width(mark: Mark) -> int:
+    return {"variable": 4, "answer": 2}.get(mark.kind, 2)
+
+
+def _corners(mark: Mark, scale: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The box in the scaled picture; in any case a rectangle inside of it."""
+    left, top, right, bottom = (round(min(max(edge * scale, 0), side - 1)) for edge, side in zip(mark.box, size * 2, strict=True))
+    return left, top, max(left, right), max(top, bottom)
+
+
+def _label(draw: ImageDraw.ImageDraw, font: _Font, mark: Mark, corners: tuple[int, int, int, int], size: tuple[int, int]) -> None:
+    """Writes a mark's label on a patch of its colour above its box, or inside its upper edge where there is no room above."""
+    text, color = printable(mark.label), _color(mark)
     x0, y0, x1, y1 = draw.textbbox((0, 0), text, font=font)
-    width, height = x1 - x0 + 6, y1 - y0 + 4
+    width, height = x1 - x0 + 8, y1 - y0 + 6
     left = max(0, min(corners[0], size[0] - width))
     top = corners[1] - height if corners[1] >= height else corners[1]
     draw.rectangle((left, top, left + width, top + height), fill=color)
     dark = sum(color) / 3 < 140
-    draw.text((left + 3 - x0, top + 2 - y0), text, font=font, fill=(255, 255, 255) if dark else (20, 20, 20))
+    draw.text((left + 4 - x0, top + 3 - y0), text, font=font, fill=_PAPER if dark else _INK)
+
+
+def _write(draw: ImageDraw.ImageDraw, text: str, place: tuple[float, float, float, float], size: int, color: _Rgb) -> None:
+    """Writes a text into `(left, top, width, height)`: in several lines, smaller if it is long, cut if it is longer still."""
+    left, top, width, height = place
+    words = " ".join(printable(text[:2_000]).split())
+    while True:
+        font = ImageFont.load_default(size)
+        lines = _wrapped(draw, words, font, width)
+        fits = max(1, int(height // (1.25 * size)))
+        if len(lines) <= fits or size <= 16:
+            break
+        size -= 2
+    if len(lines) > fits:
+        lines = [*lines[: fits - 1], f"{lines[fits - 1][:-3]}..."]
+    for i, line in enumerate(lines):
+        draw.text((left, top + 1.25 * size * i), line, font=font, fill=color)
+
+
+def _wrapped(draw: ImageDraw.ImageDraw, text: str, font: _Font, width: float) -> list[str]:
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".strip()
+        if draw.textlength(longer, font=font) <= width:
+            lines[-1] = longer
+            continue
+        while draw.textlength(word, font=font) > width:  # a word that no line has room for
+            fitting = max(1, bisect_right(range(len(word)), width, key=lambda n: draw.textlength(word[:n], font=font)) - 1)
+            lines.append(word[:fitting])
+            word = word[fitting:]
+        lines.append(word)
+    return [line for line in lines if line] or [""]
+
+
+def printable(text: str) -> str:
+    """A text in the characters that the built-in font has; others are question marks."""
+    return visible(text).encode("latin-1", "replace").decode("latin-1")

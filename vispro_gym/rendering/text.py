@@ -1,40 +1,106 @@
-"""Episodes as plain text."""
+"""Episodes as plain text, safe to print: whatever programs and data hold, a terminal shows it and obeys nothing of it."""
 
 from __future__ import annotations
 
-from vispro_gym.engine import Outcome, Step
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from vispro_gym.engine import Outcome
+from vispro_gym.rendering.rationale import Rationale
+from vispro_gym.trace import Assignment, Step, Value
+
+_WIDEST = 64  # lines of programs that are longer do not push the values of the others to the right
+_MOST_EVENTS = 4
+_MOST_BOXES = 4
+
+# Control characters of both ranges, those that change the direction of text or have no width, separators of lines, and halves
+# of surrogate pairs: what a terminal or a browser would act on, or hide.
+INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
 
 
-def describe_episode(query: str, outcome: Outcome | None) -> str:
-    """The query, and the program with what perception said on each line, its answer and its outcome."""
-    lines = [f"Query: {query}"]
-    if outcome is None:
-        return "\n".join([*lines, "No program has been tried."])
-    if outcome.program is not None:
-        said: dict[int, list[str]] = {}
-        for step in outcome.trace:
-            said.setdefault(step.line, []).append(describe_step(step))
-        for number, line in enumerate(outcome.program.rstrip("\n").split("\n"), start=1):
-            lines.append(f"{number:4d}  {line}")
-            lines += [f"      -> {text}" for text in said.get(number, ())]
-    lines.append(f"Outcome: {outcome.outcome}, reward {outcome.reward:.1f}")
-    lines.append(f"Answer: {outcome.answer!r}" if outcome.error is None else describe_failure(outcome))
-    return "\n".join(lines)
+def visible(text: str) -> str:
+    r"""A text whose control characters are written out, `\x1b` for example. Line feeds and tabs stay."""
+    return INVISIBLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def describe(rationale: Rationale) -> str:
+    """The query, the program with what happened on each line at its end, its output, its outcome and its answer."""
+    lines = [f"Query: {rationale.query}"]
+    if rationale.outcome is None:
+        return visible("\n".join([*lines, "No program has been tried."]))
+    if rationale.program is not None:
+        lines += _listing(rationale)
+    if rationale.output:
+        lines += ["Output:", *(f"      {line}" for line in rationale.output.rstrip("\n").split("\n"))]
+    lines.append(f"Outcome: {rationale.outcome}, reward {rationale.reward:.1f}")
+    lines.append(f"Answer: {rationale.answer}" if rationale.error is None else describe_failure(rationale))
+    if rationale.target is not None:
+        lines.append(f"Annotated: {rationale.target}")
+    return visible("\n".join(lines))
+
+
+def _listing(rationale: Rationale) -> list[str]:
+    assert rationale.program is not None
+    source = rationale.program.rstrip("\n").split("\n")
+    width = max(len(line) for line in source if len(line) <= _WIDEST or len(source) == 1)
+    lines = []
+    for number, line in enumerate(source, start=1):
+        events = describe_line(rationale, number)
+        lines.append(f"{number:4d}  {line:{width}}  # {events}" if events else f"{number:4d}  {line}".rstrip())
+    return lines
+
+
+def describe_line(rationale: Rationale, number: int) -> str:
+    """What happened on one line of the program: perception calls, values of variables, the error; "" if nothing did."""
+    events = [describe_step(step) for step in rationale.trace.calls if step.line == number]
+    if len(events) > _MOST_EVENTS:
+        events[_MOST_EVENTS - 1 :] = [f"{len(events) - _MOST_EVENTS + 1} more calls"]
+    here = [assignment for assignment in rationale.trace.assignments if assignment.line == number]
+    told = [tuple(step.result) for step in rationale.trace.calls if step.line == number and isinstance(step.result, list)]
+    events += [describe_assignment(assignment, told) for assignment in here]
+    if rationale.error is not None and rationale.error["line"] == number:
+        events.append(f"{rationale.error['type']} here")
+    return " ".join("; ".join(events).split())
+
+
+def describe_assignment(assignment: Assignment, told: Sequence[Any] = ()) -> str:
+    """What a variable was given, for example `count = 1 ... 3 (3 times)`.
+
+    Args:
+        assignment: The assignment.
+        told: Tuples of boxes that need not be told again.
+    """
+    given = dict.fromkeys((assignment.first, assignment.last))
+    values = [value.text if tuple(box for _, box in value.boxes) in told else describe_value(value) for value in given]
+    times = f" ({assignment.count} times)" if assignment.count > 1 else ""
+    return f"{assignment.name} = {' ... '.join(values)}{times}"
+
+
+def describe_value(value: Value) -> str:
+    """A value and where its patches are, in image coordinates."""
+    return " ".join([value.text, _boxes([box for _, box in value.boxes])]).rstrip()
 
 
 def describe_step(step: Step) -> str:
-    """One perception call and its result, for example `detect('cup') = 2 boxes`."""
-    arguments = ", ".join(repr(argument) for argument in step.arguments)
+    """One perception call and its result, for example `detect('cup') = 1 box (1, 2, 3, 4)`."""
+    arguments = ", ".join(repr(argument) for argument in step.arguments if argument is not None)
     if step.error is not None:
         return f"{step.operation}({arguments}) failed: {step.error}"
     if step.operation in ("detect", "relate"):
-        boxes = ", ".join(str(tuple(box)) for box in step.result)
         plural = "" if len(step.result) == 1 else "es"
-        return f"{step.operation}({arguments}) = {len(step.result)} box{plural}{': ' if boxes else ''}{boxes}"
+        return f"{step.operation}({arguments}) = {len(step.result)} box{plural} {_boxes(step.result)}".rstrip()
     return f"{step.operation}({arguments}) = {step.result!r}"
 
 
-def describe_failure(outcome: Outcome) -> str:
+def _boxes(boxes: Sequence[Sequence[float]]) -> str:
+    shown = [f"({', '.join(f'{edge:g}' for edge in box)})" for box in boxes[:_MOST_BOXES]]
+    return " ".join([*shown, "..."] if len(boxes) > _MOST_BOXES else shown)
+
+
+def describe_failure(outcome: Outcome | Rationale) -> str:
     """Why a program earned nothing, in one line; empty if it was right. Never holds the target."""
     if outcome.outcome == "correct":
         return ""

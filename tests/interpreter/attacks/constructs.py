@@ -219,6 +219,7 @@ BINDINGS = {
     "imported name": "from math import floor as _tick_",
     "import of several": "import math, re as _tick_",
     "assignment": "_tick_ = lambda: True",
+    "assignment to the recorder": "_note_ = lambda site, value: len",
     "unpacking": "a, (_tick_, *b) = 1, (2, 3)",
     "star target": "a, *_tick_ = 1, 2",
     "annotated assignment": "_tick_: int = 1",

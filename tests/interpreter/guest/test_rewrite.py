@@ -59,7 +59,13 @@ def test_no_python(source: str) -> None:
 
 def run(source: str, steps: int = 1_000) -> dict[str, object]:
     meter = Meter(steps, 10, 100)
-    scope = {"__builtins__": BUILTINS, "__name__": "program", "_tick_": meter.tick, "_caught_": meter.caught}
+    scope = {
+        "__builtins__": BUILTINS,
+        "__name__": "program",
+        "_tick_": meter.tick,
+        "_caught_": meter.caught,
+        "_note_": meter.notes.note,
+    }
     metering.current = meter
     try:
         exec(prepare(source), scope)

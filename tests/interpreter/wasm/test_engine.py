@@ -134,12 +134,12 @@ def test_programs_that_overrun_or_crash_ask_perception_once(wasm: WasmInterprete
         asked.extend(call.arguments[0] for call in calls)
         return handler(calls)
 
-    limited = WasmInterpreter(Limits(seconds=0.05))
+    limited = WasmInterpreter(Limits(seconds=0.1))
     limited.run_batch(programs("return 1"), handler)  # so that the instance is no fresh one
     deep = "x = {}\nfor i in range(90000):\n    x = {0: x}\nimage.exists('later')\nreturn repr(x)"
     executions = limited.run_batch(programs(f"image.exists('first')\n{HANG}", "return image.exists('second')"), recording)
     assert [e.status for e in executions] == ["timeout", "answered"]
-    assert executions[0].error == {"type": "Timeout", "message": "more than 0.05 seconds", "line": 0}
+    assert executions[0].error == {"type": "Timeout", "message": "more than 0.1 seconds", "line": 0}
     assert [call.arguments for call, _ in executions[0].calls] == [("first",)]
     assert asked == ["first", "second"]
     assert wasm.run_batch(programs(NESTED_ITERATORS, "return 1"), handler)[1].answer == 1

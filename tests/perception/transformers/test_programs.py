@@ -28,7 +28,7 @@ def jobs() -> list[Job]:
 
 
 def essence(outcomes: list[Outcome]) -> list[Any]:
-    return [(o.outcome, o.answer, [(s.operation, s.arguments, s.box, s.error) for s in o.trace]) for o in outcomes]
+    return [(o.outcome, o.answer, [(s.operation, s.arguments, s.box, s.error) for s in o.calls]) for o in outcomes]
 
 
 def together(perception: Any, jobs: list[Job]) -> list[Any]:

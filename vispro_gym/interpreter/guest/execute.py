@@ -70,22 +70,22 @@ class CodeCache:
     """Compiled programs by source."""
 
     def __init__(self) -> None:
-        self._codes: dict[str, types.CodeType] = {}
+        self._codes: dict[tuple[str, bool], types.CodeType] = {}
         self._characters = 0
 
-    def get(self, source: str) -> types.CodeType:
+    def get(self, source: str, recording: bool) -> types.CodeType:
         """The program's code; raises what `prepare` raises."""
-        code = self._codes.get(source)
+        code = self._codes.get((source, recording))
         if code is None:
             sys.setrecursionlimit(PARSER_RECURSION_LIMIT)
             try:
-                code = prepare(source)
+                code = prepare(source, recording)
             finally:
                 sys.setrecursionlimit(RECURSION_LIMIT)
             if self._characters > CODE_CACHE_CHARACTERS:
                 self._codes.clear()
                 self._characters = 0
-            self._codes[source] = code
+            self._codes[source, recording] = code
             self._characters += len(source)
         return code
 
@@ -108,13 +108,13 @@ def execute_command(image):
 """
 
 Result = list[Any]
-"""`[status, answer, error, output, steps]`, all of it plain data."""
+"""`[status, answer, error, output, steps, values of variables]`, all of it plain data, see `notes.Notes.report` for the last."""
 
 
-def prepared(source: str) -> types.CodeType | list[Any]:
+def prepared(source: str, recording: bool = True) -> types.CodeType | list[Any]:
     """The program's code, or the beginning of its result if it is not in the language."""
     try:
-        return code_cache.get(source)
+        return code_cache.get(source, recording)
     except SyntaxError as error:
         return _ended("syntax_error", type(error).__name__, error.msg or "", error.lineno or 0)
     except Rejected as error:
@@ -134,12 +134,15 @@ def execute(meter: Meter, code: types.CodeType | list[Any], sizes: Sequence[Sequ
     result = code if isinstance(code, list) else _execute(meter, code, sizes)
     output = without_addresses("".join(meter.printed))
     steps = meter.steps
+    values = meter.notes.report()
     meter.close()
-    return [*result, output, steps]
+    meter.notes.clear()  # generators that are freed by this find that the program has ended
+    return [*result, output, steps, values]
 
 
 def _execute(meter: Meter, code: types.CodeType, sizes: Sequence[Sequence[int]]) -> list[Any]:
     scope = {"__builtins__": _BUILTINS, "__name__": "program", "_tick_": meter.tick, "_caught_": meter.caught}
+    scope["_note_"] = meter.notes.note
     try:
         exec(code, scope)
         entry = scope.get(ENTRY_POINT)

@@ -16,6 +16,8 @@ import sys
 import types
 from typing import Any, NoReturn
 
+from vispro_gym.interpreter.guest.notes import Notes
+
 MAX_ITEMS = 100_000
 """Items of one list, tuple or other container that an operation may make."""
 MAX_RANGE = 1_000_000
@@ -49,10 +51,11 @@ class Stop(BaseException):
 class Meter:
     """Counts what one program uses, and remembers what stopped it: whatever the program does then, it has ended."""
 
-    __slots__ = ("_limit", "_print_left", "calls_left", "left", "patterns", "printed", "stop")
+    __slots__ = ("_limit", "_print_left", "calls_left", "left", "notes", "patterns", "printed", "stop")
 
-    def __init__(self, steps: int, calls: int, output_characters: int) -> None:
+    def __init__(self, steps: int, calls: int, output_characters: int, assignments: int = 0) -> None:
         self.left = self._limit = steps
+        self.notes = Notes(assignments)
         self.calls_left = calls
         self.stop: Stop | None = None
         self.printed: list[str] = []

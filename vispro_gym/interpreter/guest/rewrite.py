@@ -52,15 +52,19 @@ def _is_called_once(statements: list[ast.stmt], source: str) -> bool:
     return isinstance(entry, ast.FunctionDef) and entry.name == ENTRY_POINT and not entry.decorator_list
 
 
-def prepare(source: str) -> types.CodeType:
+def prepare(source: str, recording: bool = True) -> types.CodeType:
     """Parses, checks, instruments and compiles a program.
+
+    Args:
+        source: The program.
+        recording: Whether to put in what records values of variables.
 
     Raises:
         SyntaxError: If it is no Python (also for NUL bytes, lone surrogates and source that is nested too deeply).
         Rejected: If it uses what programs may not use.
         MemoryError: If the process has no memory for it.
     """
-    begin()
+    begin(recording)
     try:
         tree: Any = compile(source, FILENAME, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
         tree.body = _without_trial_runs(tree.body)

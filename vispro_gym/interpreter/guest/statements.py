@@ -22,11 +22,14 @@ from vispro_gym.interpreter.guest.expressions import (
     is_number,
     leave,
     name_node,
+    noted,
+    notes_after,
     tick,
 )
 from vispro_gym.interpreter.guest.language import MODULES
 
 _caught: dict[int, ast.Expr] = {}
+_NAMING = (Name, ast.Tuple, ast.List)  # targets that name variables
 
 # CPython compiles a finally block several times, one in another one several times as often.
 _MAX_NESTED_FINALLY = 6
@@ -35,8 +38,13 @@ _in_finally: list[ast.Try] = []
 
 def block(statements: list[Any]) -> list[Any]:
     """Handles statements that follow each other, in place."""
+    several = False
     for i, statement in enumerate(statements):
-        statements[i] = HANDLERS[type(statement)](statement)
+        handled = statements[i] = HANDLERS[type(statement)](statement)
+        if type(handled) is list:  # a statement that is followed by what records it
+            several = True
+    if several:
+        statements[:] = [s for handled in statements for s in (handled if type(handled) is list else (handled,))]
     return statements
 
 
@@ -72,7 +80,7 @@ def _assign(node: ast.Assign) -> Any:
     targets = node.targets
     if len(targets) == 1 and type(targets[0]) is Name:  # nearly all are of this kind
         name_node(targets[0])
-        node.value = value
+        node.value = noted(targets[0].id, value, node.lineno)
         return node
     node.value = value
     only: Any = targets[0]
@@ -80,9 +88,10 @@ def _assign(node: ast.Assign) -> Any:
         node.value = call("_listed_", [value], node.lineno)
         only.value, only.slice = HANDLERS[type(only.value)](only.value), HANDLERS[Slice](only.slice)
         return node
+    assigned = [target for target in targets if type(target) in _NAMING]
     for i, target in enumerate(targets):
         targets[i] = HANDLERS[type(target)](target)
-    return node
+    return notes_after(node, ast.Tuple(assigned)) if assigned else node
 
 
 @handles("AnnAssign")
@@ -103,17 +112,15 @@ def _augmented(node: ast.AugAssign) -> Any:
         HANDLERS[type(target)](target)
     value = HANDLERS[type(node.value)](node.value)
     operator = type(node.op)
-    if operator not in OPERATORS:
-        node.value = value
-        return node
-    if operator is ast.Add:
+    if operator not in OPERATORS or operator is ast.Add:
         # What is added is accounted for, so that no sequence of additions grows faster than the steps allow.
-        node.value = value if is_number(value) else call("_grow_", [value], line)
-        return node
+        node.value = value if operator is not ast.Add or is_number(value) else call("_grow_", [value], line)
+        return notes_after(node, target) if type(target) is Name else node
     name = Constant(operator.__name__, lineno=line, col_offset=0)
     if type(target) is Name:
         read = Name(target.id, LOAD, lineno=line, col_offset=0)
-        return ast.Assign([target], call("_in_place_", [name, read, value], line), lineno=line, col_offset=0)
+        result = noted(target.id, call("_in_place_", [name, read, value], line), line)
+        return ast.Assign([target], result, lineno=line, col_offset=0)
     if type(target) is Subscript and type(target.slice) is not Slice:
         if any(isinstance(n, ast.Yield | ast.YieldFrom | ast.NamedExpr) for n in ast.walk(value)):
             raise Rejected("this augmented assignment is too intricate", line)
@@ -130,6 +137,9 @@ def _for(node: ast.For) -> Any:
     node.iter = HANDLERS[type(node.iter)](node.iter)
     enter(node)
     ticking(node.body)
+    if type(node.target) in _NAMING:
+        _, *notes = notes_after(node, node.target)
+        node.body[1:1] = notes
     if node.orelse:
         block(node.orelse)
     leave()

@@ -77,15 +77,17 @@ def run(task: Task) -> None:
 
 def new_meter() -> Meter:
     """A meter with the limits of this process."""
-    return Meter(LIMITS["steps"], LIMITS["calls"], LIMITS["output_characters"])
+    return Meter(LIMITS["steps"], LIMITS["calls"], LIMITS["output_characters"], LIMITS["assignments"])
 
 
 def timed_out(task: Task) -> None:
     """Ends a program whose computing time is up."""
     message = f"more than {LIMITS['seconds']:g} seconds"
     error = {"type": "Timeout", "message": message, "line": 0}
-    task.result = ["timeout", None, error, without_addresses("".join(task.meter.printed)), task.meter.steps]
+    output = without_addresses("".join(task.meter.printed))
+    task.result = ["timeout", None, error, output, task.meter.steps, task.meter.notes.report()]
     task.meter.close()
+    task.meter.notes.clear()
     metering.current = task.meter
     task.runner.throw(greenlet.GreenletExit)  # nothing would ever free what a suspended program holds
 
@@ -139,6 +141,7 @@ def main() -> None:
     codes = {operation: code for code, operation in enumerate(OPERATIONS)}
     tasks: dict[int, Task] = {}
     finished = 0
+    recording = LIMITS["assignments"] > 0
     task: Any
     while True:
         answers, programs, seconds = receive()
@@ -150,7 +153,7 @@ def main() -> None:
         then = monotonic()
         for number, source, sizes in programs:  # all compile before the first one runs, which suits the processor's caches
             running[0] = number
-            task = tasks[number] = Task(execute.prepared(source), sizes)
+            task = tasks[number] = Task(execute.prepared(source, recording), sizes)
             turns.append((number, task, task))
             now = monotonic()
             if now - then > LONG_TURN:

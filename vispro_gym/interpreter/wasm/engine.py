@@ -165,11 +165,8 @@ class _Batch:
                     seat.discard()
                 self._running[seat] = job
                 limits = self._limits
-                seat.put(
-                    json.dumps(
-                        [job.program.source, job.program.image_sizes, limits.steps, limits.calls, limits.output_characters]
-                    )
-                )
+                allowed = (limits.steps, limits.calls, limits.output_characters, limits.assignments)
+                seat.put(json.dumps([job.program.source, job.program.image_sizes, *allowed]))
         return len(self._running)
 
     def _take(self, report: Report, job: _Job) -> Call | None:

@@ -28,10 +28,10 @@ def ask(call: tuple[Any, ...]) -> Any:
     return json.loads(wit_world.ask(json.dumps([record, arguments], separators=(",", ":"))))
 
 
-def run(source: str, sizes: list[list[int]], steps: int, calls: int, output_characters: int) -> execute.Result:
+def run(source: str, sizes: list[list[int]], steps: int, calls: int, output_characters: int, assignments: int) -> execute.Result:
     """Runs one program."""
-    metering.current = metering.Meter(steps, calls, output_characters)
-    result = execute.execute(metering.current, execute.prepared(source), sizes)
+    metering.current = metering.Meter(steps, calls, output_characters, assignments)
+    result = execute.execute(metering.current, execute.prepared(source, assignments > 0), sizes)
     metering.current = metering.nobody
     return result
 
@@ -57,10 +57,10 @@ def set_up() -> None:
     # To report a syntax error, Python opens the file, and that traps. It does not try with a name that no file can have.
     rewrite.FILENAME = execute.FILENAME = rewrite.FILENAME + "\ud800"  # type: ignore[attr-defined]
     execute.ask = ask
-    result = run(execute.WARM_UP, [[1, 1]], 1_000, 0, 0)  # imports what the standard library imports late
+    result = run(execute.WARM_UP, [[1, 1]], 1_000, 0, 0, 9)  # imports what the standard library imports late
     if result[0] != "answered":
         raise RuntimeError(f"the warm-up program ended with {result}")
-    run("def execute_command(image)", [[1, 1]], 1_000, 0, 0)
+    run("def execute_command(image)", [[1, 1]], 1_000, 0, 0, 9)
     gc.disable()
     gc.collect()
     gc.freeze()
