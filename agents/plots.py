@@ -79,7 +79,7 @@ def plot_outcomes(outcomes: Mapping[str, Mapping[str, int]], theme: str) -> byte
             label = _plain(outcome)
             axes.bar(places, shares, 0.72, bottom=base, color=COLORS.get(outcome, "#888888"), label=label)
             base = [one + other for one, other in zip(base, shares, strict=True)]
-        _name_policies(axes, list(outcomes))
+        _name_policies(axes, list(outcomes), 40)
         axes.set_xlim(-0.6, max(3, len(outcomes)) - 0.4)  # a lone bar is no wall
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0))
@@ -109,7 +109,7 @@ def _draw_curve(axes: Axes, points: Sequence[Point], intervals: Mapping[str, tup
     for place, point in enumerate(points):
         offset = (0, 7)
         axes.annotate(f"{100 * point.reward:.1f} %", (place, point.reward), offset, textcoords="offset points", ha="center")
-    _name_policies(axes, [point.policy for point in points])
+    _name_policies(axes, [point.policy for point in points], 60)
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0))
     axes.set_ylabel("mean reward")
@@ -117,9 +117,10 @@ def _draw_curve(axes: Axes, points: Sequence[Point], intervals: Mapping[str, tup
     axes.legend(loc="upper left")
 
 
-def _name_policies(axes: Axes, names: Sequence[str]) -> None:
-    many = len(names) > 6
+def _name_policies(axes: Axes, names: Sequence[str], letters: int) -> None:
+    """Writes names below an axis, aslant if they have more letters than there is room for."""
     labels = [_plain(name) for name in names]
+    many = sum(map(len, labels)) > letters
     axes.set_xticks(range(len(names)), labels, rotation=45 if many else 0, ha="right" if many else "center")
 
 

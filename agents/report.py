@@ -49,7 +49,7 @@ class ReportArgs:
     """Folder to write; None for the folder `report` of the run."""
     phase: Phase = "evaluate"
     """Which programs to show; evaluate: those on the held-out split."""
-    episodes: int = 2_000
+    episodes: int = 3_000
     """Most programs to show. Of more, all of some queries are chosen."""
 
 
