@@ -20,7 +20,6 @@ from vispro_gym.interpreter.types import (
     Call,
     CallFailure,
     Execution,
-    PatchAnswer,
     Program,
     ProgramRunner,
     Reply,
@@ -40,7 +39,7 @@ from vispro_gym.perception.protocol import (
 )
 from vispro_gym.programs.extract import ExtractError, extract_program
 from vispro_gym.tasks.base import Task
-from vispro_gym.trace import Step, Trace, flip, read_assignments
+from vispro_gym.trace import Step, Trace, flip, place_answer, read_assignments
 
 if TYPE_CHECKING:
     from vispro_gym.counterfactual import CounterfactualScenes
@@ -247,7 +246,7 @@ class Engine:
                 values=execution.values,
                 image_sizes=program.image_sizes,
             )
-        answer = _answer(execution.answer, sample)
+        answer = place_answer(execution.answer, program.image_sizes)
         score = self.task.score(answer, sample.target)
         outcome = "correct" if score.reward else "wrong"
         details = dict(score.details)
@@ -314,12 +313,3 @@ def _step(call: Call, reply: Reply, image: ImageRef) -> Step:
         return Step(call.line, call.operation, call.image, box, call.arguments, None, reply.message)
     result = [flip(item, image.height) for item in reply] if call.operation in ("detect", "relate") else reply
     return Step(call.line, call.operation, call.image, box, call.arguments, result)
-
-
-def _answer(answer: Any, sample: Sample) -> Any:
-    if isinstance(answer, PatchAnswer):
-        box = flip(answer.box, sample.images[answer.image].height)  # a tuple, which no program can return: that becomes a list
-        return box if len(sample.images) == 1 else {"image": answer.image, "box": box}
-    if isinstance(answer, list):
-        return [_answer(item, sample) for item in answer]
-    return answer

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vispro_gym.datasets.scene import Box
-from vispro_gym.interpreter.types import BOXES, MAX_VALUE_BOXES, MAX_VALUE_TEXT, PatchBox
+from vispro_gym.interpreter.types import BOXES, MAX_VALUE_BOXES, MAX_VALUE_TEXT, PatchAnswer, PatchBox
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Assignment:
     Attributes:
         line: Line of the assignment, counted from 1.
         name: The variable.
-        count: How often the line was executed.
+        count: How often it was given something there.
         first: What the variable was given the first time, as it was then.
         last: What it was given the last time, as it was when the program ended: a list shows what was appended to it.
     """
@@ -87,6 +87,24 @@ def flip(box: PatchBox | Box, height: int) -> Any:
     """Converts a box between programs' coordinates (origin lower left) and image coordinates (upper left), both ways."""
     left, a, right, b = box
     return (left, height - b, right, height - a)
+
+
+def place_answer(answer: Any, sizes: Sequence[tuple[int, int]]) -> Any:
+    """What a program has returned, in image coordinates.
+
+    Args:
+        answer: The answer of an `vispro_gym.interpreter.types.Execution`.
+        sizes: `(width, height)` of each picture.
+
+    Returns:
+        The answer of a `vispro_gym.engine.Outcome`.
+    """
+    if isinstance(answer, PatchAnswer):
+        box = flip(answer.box, sizes[answer.image][1])  # a tuple, which no program can return: that becomes a list
+        return box if len(sizes) == 1 else {"image": answer.image, "box": box}
+    if isinstance(answer, list):
+        return [place_answer(item, sizes) for item in answer]
+    return answer
 
 
 def read_assignments(values: str, sizes: Sequence[tuple[int, int]]) -> tuple[Assignment, ...]:

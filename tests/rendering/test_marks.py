@@ -51,6 +51,13 @@ def test_all_other_answers_are_told() -> None:
     assert [label for _, label, _ in labels(said)] == ["cup: longer", "b[0]: cup, table"]
 
 
+def test_items_have_numbers_where_all_items_are_patches() -> None:
+    program = body(
+        "x = [1, image.find('cup')[0]]", "y = {'a': image.find('cup')[1]}", "z = (image.find('cup')[0],)", "return 'red'"
+    )
+    assert [label for _, label, _ in labels(program)] == ["x, z[0]: cup", "y: cup"]
+
+
 def test_labels_are_short_and_of_one_line() -> None:
     ((_, label, _),) = labels(body("return image.crop(0, 0, 9, 9).simple_query('What?')"), said="a\nb " * 50)
-    assert len(label) == 40 and label.startswith("a b a b") and label.endswith("…")
+    assert len(label) == 40 and label.startswith("a b a b") and label.endswith("...")

@@ -56,6 +56,10 @@ def test_a_program_that_goes_another_way_is_noticed() -> None:
         replace(rationale, trace=Trace(calls[:-1], assignments)),
         replace(rationale, trace=Trace(calls, assignments[:-1])),
         replace(rationale, error={"type": "ValueError", "message": "", "line": 2}),
+        replace(rationale, answer="blue"),
+        replace(rationale, outcome="step_limit"),
+        replace(rationale, output="more"),
+        replace(rationale, steps=rationale.steps + 1),
     ]
     for other in changed:
         with pytest.raises(ReplayError):
@@ -108,7 +112,10 @@ def test_pictures_are_kept_small_and_come_back_in_their_size() -> None:
     "text",
     ["", "x", "[]", "{}", "null", '{"rationale": 0}', '{"rationale": 1}', "[" * 5_000,
      '{"rationale": 1, "sample_id": "1", "query": "", "trace": {"calls": [1], "assignments": []}, "pictures": []}',
-     '{"rationale": 1, "sample_id": "1", "query": "", "trace": {"calls": [], "assignments": []}, "pictures": [{"data": "?"}]}'],
+     '{"rationale": 1, "sample_id": "1", "query": "", "trace": {"calls": [], "assignments": []}, "pictures": [{"data": "?"}]}',
+     rationale_of().to_json().replace('"rationale":1', '"rationale":true'), rationale_of().to_json().replace('"width":100', '"width":"x"'),
+     rationale_of().to_json().replace('"error":null', '"error":{}', 1).replace('"error":{}', '"error":{}'),
+     rationale_of().to_json().replace("[10,20,40,60]", "[10,20,40]")],
 )  # fmt: skip
 def test_other_files_are_refused(text: str) -> None:
     with pytest.raises(RationaleError, match="Expected a file that `vispro-gym run --save` wrote"):

@@ -6,6 +6,7 @@ found, is drawn in grey. What the answer and the annotation mean has an outline 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +21,8 @@ COLORS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114,
 """RGB of variables, in turn: the colours of Okabe and Ito, which people with colour vision deficiencies can tell apart."""
 
 _MAX_LABEL = 40
+_MOST_SEEN = 200  # boxes that no variable holds; with more, nothing could be told apart
+_LIST = re.compile(r"[\[(]patch(, patch)*(,|, \.\.\. \d+ items)?[\])]$")  # nothing but patches
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +74,8 @@ def find_marks(rationale: Rationale, sizes: Sequence[tuple[int, int]]) -> list[M
     held = _held(trace)
     said = _said(trace.calls)
     colors = variable_colors(trace, sizes)
-    marks = []
-    for place, facts in said.items():
-        if place not in held and place not in wholes:
-            marks.append(Mark(*place, _label(facts), "seen"))
+    seen = [(place, facts) for place, facts in said.items() if place not in held and place not in wholes]
+    marks = [Mark(*place, _label(facts), "seen") for place, facts in seen[:_MOST_SEEN]]
     for place, names in held.items():
         if place not in wholes:
             first = next(iter(names.values()))
@@ -92,8 +93,7 @@ def _held(trace: Trace) -> dict[tuple[int, Box], dict[str, str]]:
     for assignment in trace.assignments:
         for value in dict.fromkeys((assignment.first, assignment.last)):
             for number, place in enumerate(value.boxes):
-                several = len(value.boxes) > 1 or value.text.startswith("[")
-                name = f"{assignment.name}[{number}]" if several else assignment.name
+                name = f"{assignment.name}[{number}]" if _LIST.match(value.text) else assignment.name
                 held.setdefault(place, {}).setdefault(name, assignment.name)
     return held
 
@@ -134,4 +134,4 @@ def _repeats(fact: str, name: str) -> bool:
 
 def _label(facts: Sequence[str]) -> str:
     label = " ".join(", ".join(facts).split())
-    return label if len(label) <= _MAX_LABEL else f"{label[: _MAX_LABEL - 1]}…"
+    return label if len(label) <= _MAX_LABEL else f"{label[: _MAX_LABEL - 3]}..."

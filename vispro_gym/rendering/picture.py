@@ -79,11 +79,11 @@ def _place(frame: Image.Image, cell: tuple[int, int, int, int], pixels: NDArray[
     left, top, width, height = cell
     scale = min(width / pixels.shape[1], height / pixels.shape[0])
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    picture = Image.fromarray(pixels).convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    picture = Image.fromarray(pixels).convert("RGB").resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(18 if min(size) > 240 else 13)
     for mark in marks:
-        draw.rectangle(_corners(mark, scale, size), outline=_color(mark), width=_width(mark))
+        draw.rectangle(_corners(mark, scale, size), outline=_color(mark), width=4 if mark.kind == "variable" else 2)
     for mark in marks:
         if mark.kind != "answer":
             _label(draw, font, mark, _corners(mark, scale, size), size)
@@ -92,10 +92,6 @@ def _place(frame: Image.Image, cell: tuple[int, int, int, int], pixels: NDArray[
 
 def _color(mark: Mark) -> _Rgb:
     return COLORS[mark.color] if mark.kind == "variable" else _INK if mark.kind == "answer" else _GREY
-
-
-def _width(mark: Mark) -> int:
-    return {"variable": 4, "answer": 2}.get(mark.kind, 2)
 
 
 def _corners(mark: Mark, scale: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -119,7 +115,7 @@ def _label(draw: ImageDraw.ImageDraw, font: _Font, mark: Mark, corners: tuple[in
 def _write(draw: ImageDraw.ImageDraw, text: str, place: tuple[float, float, float, float], size: int, color: _Rgb) -> None:
     """Writes a text into `(left, top, width, height)`: in several lines, smaller if it is long, cut if it is longer still."""
     left, top, width, height = place
-    words = " ".join(printable(text[:2_000]).split())
+    words = " ".join(printable(text[:600]).split())
     while True:
         font = ImageFont.load_default(size)
         lines = _wrapped(draw, words, font, width)

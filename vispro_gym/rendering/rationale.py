@@ -150,7 +150,7 @@ class Rationale:
             outcome=outcome.outcome,
             reward=outcome.reward,
             soft=outcome.soft,
-            answer=None if outcome.answer is None else _text(outcome.answer),
+            answer=None if outcome.answer is None else answer_text(outcome.answer),
             answer_boxes=boxes,
             target=target,
             target_boxes=target_boxes,
@@ -179,17 +179,26 @@ class Rationale:
         """
         try:
             fields = json.loads(text)
-            if fields.pop("rationale") != VERSION:
+            version = fields.pop("rationale")
+            if type(version) is not int or version != VERSION:
                 raise ValueError("another version")
             trace = fields.pop("trace")
             calls = tuple(_step(**step) for step in trace["calls"])
             assignments = tuple(_assignment(**assignment) for assignment in trace["assignments"])
             pictures = tuple(
-                Picture(**picture | {"data": base64.b64decode(picture["data"], validate=True)})
+                Picture(
+                    str(picture["image_id"]),
+                    _side(picture["width"]),
+                    _side(picture["height"]),
+                    base64.b64decode(picture["data"], validate=True),
+                )
                 for picture in fields.pop("pictures")
             )
             for name in ("answer_boxes", "target_boxes"):
                 fields[name] = _placed(fields[name])
+            error = fields["error"]
+            if error is not None:
+                fields["error"] = {"type": str(error["type"]), "message": str(error["message"]), "line": int(error["line"])}
             return cls(**fields, trace=Trace(calls, assignments), pictures=pictures)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RationaleError(
@@ -198,18 +207,31 @@ class Rationale:
             ) from error
 
 
+def _side(pixels: Any) -> int:
+    if type(pixels) is not int or not 0 < pixels < 1 << 20:
+        raise ValueError(f"{pixels!r:.90} is no width or height of a picture")
+    return pixels
+
+
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _placed(boxes: Sequence[Any]) -> tuple[tuple[int, Box], ...]:
-    return tuple((image, tuple(box)) for image, box in boxes)  # type: ignore[misc]
+    return tuple((image, _box(box)) for image, box in boxes)
+
+
+def _box(box: Sequence[Any]) -> Box:
+    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(edge, int | float) for edge in box):
+        raise ValueError(f"{box!r:.90} is no box")
+    left, top, right, bottom = box
+    return left, top, right, bottom
 
 
 def _step(**fields: Any) -> Step:
     boxes = fields["operation"] in ("detect", "relate") and fields["result"] is not None
-    result = [tuple(box) for box in fields["result"]] if boxes else fields["result"]
-    return Step(**fields | {"box": tuple(fields["box"]), "arguments": _tuples(fields["arguments"]), "result": result})
+    result = [_box(box) for box in fields["result"]] if boxes else fields["result"]
+    return Step(**fields | {"box": _box(fields["box"]), "arguments": _tuples(fields["arguments"]), "result": result})
 
 
 def _assignment(**fields: Any) -> Assignment:
@@ -226,14 +248,14 @@ def _boxes(answer: Any) -> list[tuple[int, Box]]:
     return [box for item in answer for box in _boxes(item)] if isinstance(answer, list) else []
 
 
-def _text(answer: Any) -> str:
+def answer_text(answer: Any) -> str:
     """An answer as people read it: a text as it is, patches as boxes."""
     if isinstance(answer, tuple):
         return f"patch {tuple(round(edge) for edge in answer)}"
     if isinstance(answer, Mapping):
         return f"patch {tuple(round(edge) for edge in answer['box'])} of picture {answer['image'] + 1}"
     if isinstance(answer, list):
-        return f"[{', '.join(repr(item) if isinstance(item, str) else _text(item) for item in answer)}]"
+        return f"[{', '.join(repr(item) if isinstance(item, str) else answer_text(item) for item in answer)}]"
     return str(answer)
 
 
@@ -245,7 +267,7 @@ def _target(target: Any) -> tuple[str, tuple[tuple[int, Box], ...]]:
         name = target.texts[target.index] if target.texts is not None else f"picture {target.index + 1}"
         return name, ()
     if isinstance(target, tuple) and len(target) == 4 and all(isinstance(edge, int | float) for edge in target):
-        return _text(target), ((0, target),)
+        return answer_text(target), ((0, target),)
     if isinstance(target, tuple):  # what several people answered
         return ", ".join(f"{text} ({count})" for text, count in Counter(map(str, target)).most_common()), ()
     return ("yes" if target else "no") if isinstance(target, bool) else str(target), ()

@@ -7,8 +7,10 @@ from typing import Any
 
 from vispro_gym.interpreter.shared import shared_interpreter
 from vispro_gym.interpreter.types import Call, CallFailure, Program, ProgramRunner
-from vispro_gym.rendering.rationale import Rationale
-from vispro_gym.trace import Step, Trace, flip, read_assignments
+from vispro_gym.rendering.rationale import Rationale, answer_text
+from vispro_gym.trace import Step, Trace, flip, place_answer, read_assignments
+
+_ANSWERED = ("correct", "wrong", "lucky")
 
 
 class ReplayError(ValueError):
@@ -34,17 +36,27 @@ def replay(rationale: Rationale, interpreter: ProgramRunner | None = None) -> Tr
     sizes = tuple((picture.width, picture.height) for picture in rationale.pictures)
     steps = iter(rationale.trace.calls)
 
-    def answer(calls: Sequence[Call]) -> list[Any]:
+    def serve(calls: Sequence[Call]) -> list[Any]:
         return [_reply(call, next(steps, None), sizes) for call in calls]
 
-    (execution,) = (interpreter or shared_interpreter()).run_batch([Program(rationale.program, sizes)], answer)
+    (execution,) = (interpreter or shared_interpreter()).run_batch([Program(rationale.program, sizes)], serve)
+    if next(steps, None) is not None:
+        raise ReplayError(f"The program of sample {rationale.sample_id!r} asks less now than it asked.")
     trace = Trace(rationale.trace.calls, read_assignments(execution.values, sizes))
-    now = execution.error["type"] if execution.error else "an answer"
-    then = rationale.error["type"] if rationale.error else "an answer"
-    if next(steps, None) is not None or now != then:
-        raise ReplayError(f"The program of sample {rationale.sample_id!r} ends with {now} now, and ended with {then}.")
-    if trace != rationale.trace:
-        raise ReplayError(f"The variables of the program of sample {rationale.sample_id!r} hold other values than was stored.")
+    status = "answered" if rationale.outcome in _ANSWERED else rationale.outcome
+    answer = None if execution.status != "answered" else answer_text(place_answer(execution.answer, sizes))
+    pairs = {
+        "end": (execution.status, status),
+        "answer": (answer, rationale.answer),
+        "error": (execution.error, rationale.error),
+        "output": (execution.output, rationale.output),
+        "number of steps": (execution.steps, rationale.steps),
+        "values of variables": (trace.assignments, rationale.trace.assignments),
+    }
+    for what, (now, then) in pairs.items():
+        if now != then:
+            name = f"The program of sample {rationale.sample_id!r}"
+            raise ReplayError(f"{name} has another {what} now: {now!r:.200}, not {then!r:.200}.")
     return trace
 
 

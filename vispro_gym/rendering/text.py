@@ -8,7 +8,7 @@ from typing import Any
 
 from vispro_gym.engine import Outcome
 from vispro_gym.rendering.rationale import Rationale
-from vispro_gym.trace import Assignment, Step, Value
+from vispro_gym.trace import Assignment, Step
 
 _WIDEST = 64  # lines of programs that are longer do not push the values of the others to the right
 _MOST_EVENTS = 4
@@ -36,7 +36,8 @@ def describe(rationale: Rationale) -> str:
     if rationale.output:
         lines += ["Output:", *(f"      {line}" for line in rationale.output.rstrip("\n").split("\n"))]
     lines.append(f"Outcome: {rationale.outcome}, reward {rationale.reward:.1f}")
-    lines.append(f"Answer: {rationale.answer}" if rationale.error is None else describe_failure(rationale))
+    answer = " ".join((rationale.answer or "").split())  # in one line, so that it cannot pretend to be others
+    lines.append(f"Answer: {answer}" if rationale.error is None else describe_failure(rationale))
     if rationale.target is not None:
         lines.append(f"Annotated: {rationale.target}")
     return visible("\n".join(lines))
@@ -45,7 +46,7 @@ def describe(rationale: Rationale) -> str:
 def _listing(rationale: Rationale) -> list[str]:
     assert rationale.program is not None
     source = rationale.program.rstrip("\n").split("\n")
-    width = max(len(line) for line in source if len(line) <= _WIDEST or len(source) == 1)
+    width = max((len(line) for line in source if len(line) <= _WIDEST), default=0)
     lines = []
     for number, line in enumerate(source, start=1):
         events = describe_line(rationale, number)
@@ -55,49 +56,57 @@ def _listing(rationale: Rationale) -> list[str]:
 
 def describe_line(rationale: Rationale, number: int) -> str:
     """What happened on one line of the program: perception calls, values of variables, the error; "" if nothing did."""
-    events = [describe_step(step) for step in rationale.trace.calls if step.line == number]
+    calls = [step for step in rationale.trace.calls if step.line == number]
+    here = [assignment for assignment in rationale.trace.assignments if assignment.line == number]
+    several = len(rationale.pictures) > 1 or any(step.image for step in rationale.trace.calls)
+    events = [describe_step(step, several) for step in calls]
     if len(events) > _MOST_EVENTS:
         events[_MOST_EVENTS - 1 :] = [f"{len(events) - _MOST_EVENTS + 1} more calls"]
-    here = [assignment for assignment in rationale.trace.assignments if assignment.line == number]
-    told = [tuple(step.result) for step in rationale.trace.calls if step.line == number and isinstance(step.result, list)]
-    events += [describe_assignment(assignment, told) for assignment in here]
+    told = [tuple((step.image, box) for box in step.result) for step in calls if isinstance(step.result, list)]
+    events += [describe_assignment(assignment, several, told) for assignment in here]
     if rationale.error is not None and rationale.error["line"] == number:
         events.append(f"{rationale.error['type']} here")
     return " ".join("; ".join(events).split())
 
 
-def describe_assignment(assignment: Assignment, told: Sequence[Any] = ()) -> str:
+def describe_assignment(assignment: Assignment, several: bool = False, told: Sequence[Any] = ()) -> str:
     """What a variable was given, for example `count = 1 ... 3 (3 times)`.
 
     Args:
         assignment: The assignment.
-        told: Tuples of boxes that need not be told again.
+        several: Whether there are several pictures, so that those of boxes have to be told.
+        told: Boxes, as values have them, that need not be told again.
     """
     given = dict.fromkeys((assignment.first, assignment.last))
-    values = [value.text if tuple(box for _, box in value.boxes) in told else describe_value(value) for value in given]
+    values = [value.text if value.boxes in told else f"{value.text} {_boxes(value.boxes, several)}".rstrip() for value in given]
     times = f" ({assignment.count} times)" if assignment.count > 1 else ""
     return f"{assignment.name} = {' ... '.join(values)}{times}"
 
 
-def describe_value(value: Value) -> str:
-    """A value and where its patches are, in image coordinates."""
-    return " ".join([value.text, _boxes([box for _, box in value.boxes])]).rstrip()
+def describe_step(step: Step, several: bool = False) -> str:
+    """One perception call and its result, for example `detect('cup') = 1 box (1, 2, 3, 4)`.
 
-
-def describe_step(step: Step) -> str:
-    """One perception call and its result, for example `detect('cup') = 1 box (1, 2, 3, 4)`."""
+    Args:
+        step: The call.
+        several: Whether there are several pictures, so that the one that was looked at has to be told.
+    """
     arguments = ", ".join(repr(argument) for argument in step.arguments if argument is not None)
+    asked = f"{step.operation}({arguments}){f' in picture {step.image + 1}' if several else ''}"
     if step.error is not None:
-        return f"{step.operation}({arguments}) failed: {step.error}"
+        return f"{asked} failed: {step.error}"
     if step.operation in ("detect", "relate"):
         plural = "" if len(step.result) == 1 else "es"
-        return f"{step.operation}({arguments}) = {len(step.result)} box{plural} {_boxes(step.result)}".rstrip()
-    return f"{step.operation}({arguments}) = {step.result!r}"
+        boxes = _boxes([(step.image, box) for box in step.result], several=False)
+        return f"{asked} = {len(step.result)} box{plural} {boxes}".rstrip()
+    return f"{asked} = {step.result!r}"
 
 
-def _boxes(boxes: Sequence[Sequence[float]]) -> str:
-    shown = [f"({', '.join(f'{edge:g}' for edge in box)})" for box in boxes[:_MOST_BOXES]]
-    return " ".join([*shown, "..."] if len(boxes) > _MOST_BOXES else shown)
+def _boxes(places: Sequence[tuple[int, Sequence[float]]], several: bool) -> str:
+    shown = [
+        f"({', '.join(f'{edge:g}' for edge in box)}){f' in picture {image + 1}' if several else ''}"
+        for image, box in places[:_MOST_BOXES]
+    ]
+    return " ".join([*shown, "..."] if len(places) > _MOST_BOXES else shown)
 
 
 def describe_failure(outcome: Outcome | Rationale) -> str:

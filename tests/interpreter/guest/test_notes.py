@@ -45,10 +45,11 @@ def test_values_of_all_kinds(interpreter: Interpreter) -> None:
         "1": "1", "True": "True", "None": "None", "2.5": "2.5", "'red'": "'red'", "image": "patch", "[]": "[]", "()": "()", "{}": "{}",
         "set()": "set()", "frozenset()": "frozenset()", "(1,)": "(1,)", "[1, 'a', None]": "[1, 'a', None]", "{3}": "{3}",
         "frozenset([1])": "frozenset({1})", "{'a': [1, (2, {3: 4})]}": "{'a': [1, (2, ...)]}", "[[image], image]": "[[patch], patch]",
-        "(x for x in [])": "<generator>", "len": "<builtin_function_or_method>", "lambda: 1": "<function>", "ImagePatch": "<type>",
+        "collections.Counter('aab')": "Counter({'a': 2, 'b': 1})", "collections.deque([image])": "deque([patch])",
+        "collections.defaultdict(list)": "defaultdict({})", "(x for x in [])": "<generator>", "len": "<builtin_function_or_method>", "lambda: 1": "<function>", "ImagePatch": "<type>",
         "ValueError('x')": "<ValueError>", "1 << 300": "<int of 301 bits>", "float('nan')": "nan", "'\\t\\n\\x1f\\u202e'": r"'\t\n\x1f\u202e'",
     }  # fmt: skip
-    body = "\n".join(f"v{i} = {source}" for i, source in enumerate(values)) + "\nreturn 1"
+    body = "import collections\n" + "\n".join(f"v{i} = {source}" for i, source in enumerate(values)) + "\nreturn 1"
     assert [text for _, _, _, text, _ in told(interpreter, body)] == list(values.values())
 
 
@@ -97,6 +98,20 @@ def test_first_is_as_it_was_and_last_as_the_program_left_it(interpreter: Interpr
     assert first.startswith("[0, 1") and first.endswith("... 50 items]") and last.startswith("['changed', 1")
 
 
+def test_values_inside_others_are_as_they_were(interpreter: Interpreter) -> None:
+    body = "a = {'x': []}\na['x'].append(1)\nb = [[0] * 2]\nb[0][0] = 5\nc = ([],)\nc[0].append(2)\nreturn 1"
+    assert [(first, last) for _, _, _, first, last in told(interpreter, body)] == [
+        ("{'x': []}", "{'x': [1]}"),
+        ("[[0, 0]]", "[[5, 0]]"),
+        ("([],)", "([2],)"),
+    ]
+
+
+def test_large_containers_are_not_kept(interpreter: Interpreter) -> None:
+    ((_, _, _, first, last), *_) = told(interpreter, "for x in [list(range(2000)), list(range(3000))]:\n    pass\nreturn 1")
+    assert first.endswith("... 2000 items]") and last == "<list of 3000 items>"
+
+
 def test_functions_and_the_top_level_are_recorded_too(interpreter: Interpreter) -> None:
     before = "LIMIT = 3\ndef double(x):\n    y = 2 * x\n    return y\n"
     assert told(interpreter, "return double(LIMIT) + double(1)", before) == [(1, "LIMIT", 1, "3", "3"), (3, "y", 2, "6", "2")]
@@ -136,7 +151,7 @@ def test_what_is_recorded_is_bounded(interpreter: Interpreter) -> None:
     assert len(values) < Limits().assignments * MAX_ASSIGNMENT_CHARACTERS / 2
     wide = [
         "'x' * 90000", "['x' * 90000] * 9", "list(range(99999))", "{i: str(i) * 50 for i in range(999)}", "[[[[[1]]]]] * 99",
-        "['\\U0001f600' * 90]", "'\\x00' * 9999", "[image] * 99999", "10 ** 300", "1e300",
+        "['\\U0001f600' * 90]", "'\\x00' * 9999", "'\\x00' * 97", "'\\U000e0001' * 18", "['\\U000e0001' * 59] * 3", "[image] * 99999", "10 ** 300", "1e300",
     ]  # fmt: skip
     execution = execute(interpreter, "\n".join(f"v{i} = {source}" for i, source in enumerate(wide)) + "\nreturn 1")
     found = assignments(execution)
@@ -150,8 +165,50 @@ def test_a_list_that_holds_itself(interpreter: Interpreter) -> None:
     assert last == "[[[...]]]"
 
 
+SUBTLE = [
+    # What the program runs meanwhile deletes the variable.
+    """\
+    b = [0]
+    def f():
+        nonlocal a
+        del a
+        return 0
+    a, b[f()] = 1, 2
+    return "ok"
+""",
+    """\
+    def g():
+        nonlocal a
+        del a
+        yield 1
+        yield 2
+    a, (b, c) = 1, g()
+    return "ok"
+""",
+    # Two mistakes, of which one is told; what is too deep for the compiler.
+    "    a, b = 1, 2\n    global a\n    return 1\n",
+    "    a += 1\n    global a\n    return 1\n",
+    *[f"    x = {'-' * depth}1\n    return 1\n" for depth in range(2_984, 2_996)],
+    *[f"    x = {'a.' * depth}b\n    return 1\n" for depth in range(2_984, 2_996)],
+    # Recursion up to the limit.
+    *[
+        f"    def f(n):\n        if n == 0:\n            {last}\n            return 1\n        return f(n - 1)\n    return f({depth})\n"
+        for last in ("x = []", "x = zip([])", "x = [[1]]", "[x := {}]", "for x in [[1]]: pass")
+        for depth in range(884, 896)
+    ],
+    "    def f(n):\n        y = 1\n        k = lambda p: p.left\n        z = [k]\n        return f(n + 1)\n    return f(0)\n",
+    # Values that take long to hash, and many that are not looked into.
+    "    t = ()\n    for _ in range(18):\n        t = (t, t)\n    d = {t: 1}\n"
+    + "".join(f"    a{i} = d\n" for i in range(60))
+    + "    return 1\n",
+    f"    for i in range(2000):\n        {' = '.join(f'a{i}' for i in range(16))} = len\n    return 1\n",
+    "    " + "".join(f"a{i} = {i}\n    " for i in range(500)) + "return a499\n",
+]
+
+
 def test_recording_can_be_switched_off_and_changes_no_result() -> None:
-    sources = [*map(benign_program, range(80)), *map(fuzzed, range(3_000_000, 3_000_160))]
+    subtle = [f"def execute_command(image):\n{body}" for body in SUBTLE]
+    sources = [*subtle, *map(benign_program, range(80)), *map(fuzzed, range(3_000_000, 3_000_160))]
     programs = [Program(source, (SIZE,)) for source in sources]
     results = []
     for limit in (64, 3, 0):

@@ -16,7 +16,6 @@ from typing import Any
 from vispro_gym.interpreter.guest.language import ATTRIBUTES, WITHHELD
 from vispro_gym.interpreter.guest.meter import MAX_BITS
 from vispro_gym.interpreter.guest.methods import METHODS
-from vispro_gym.interpreter.guest.notes import MAX_NAME
 
 _PLAIN_ATTRIBUTES = ATTRIBUTES - METHODS.keys()
 _CONSTANTS = frozenset({str, int, float, bool, type(None), type(...)})
@@ -86,7 +85,6 @@ def condition(line: int) -> ast.Call:
 # compiler keeps in an array of 23, whose end it checks for statements only: comprehensions inside each other write past it.
 _MAX_NESTING = 20
 _nesting = 0
-_recording = True
 
 
 def enter(node: Any, levels: int = 1) -> None:
@@ -103,25 +101,15 @@ def leave(levels: int = 1) -> None:
     _nesting -= levels
 
 
-def begin(recording: bool) -> None:
+def begin() -> None:
     """The beginning of a program; an earlier one may have been refused in the middle."""
-    global _nesting, _recording
-    _nesting, _recording = 0, recording
+    global _nesting
+    _nesting = 0
 
 
-def noted(name: str, value: Any, line: int) -> Any:
-    """The expression `_note_(site, value)`: what is assigned to a variable, recorded. A site is a line and a name."""
-    if not _recording or name[0] == "_" or len(name) > MAX_NAME:
-        return value
-    return call("_note_", [Constant(f"{line}\t{name}", lineno=line, col_offset=0), value], line)
-
-
-def notes_after(statement: Any, target: Any) -> Any:
-    """A statement that assigns to variables in another way, and statements that record what they hold then."""
-    names = [node.id for node in ast.walk(target) if type(node) is Name and type(node.ctx) is Store]
-    line = statement.lineno
-    recorded = [(name, noted(name, helper(name, line), line)) for name in names]
-    return [statement, *(ast.Expr(note, lineno=line, col_offset=0) for _, note in recorded if type(note) is Call)]
+def has_room() -> bool:
+    """Whether something that counts may be inside of what surrounds it."""
+    return _nesting < _MAX_NESTING
 
 
 class Handlers(dict[type, Callable[[Any], Any]]):
@@ -359,13 +347,6 @@ def _field(node: ast.FormattedValue) -> Any:
             checked = call("_spec_", [_f_string(spec)], line)
             whole = ast.FormattedValue(checked, -1, None, lineno=line, col_offset=0)
             node.format_spec = ast.JoinedStr([whole], lineno=line, col_offset=0)
-    return node
-
-
-@handles("NamedExpr")
-def _walrus(node: ast.NamedExpr) -> Any:
-    name_node(node.target)
-    node.value = noted(node.target.id, HANDLERS[type(node.value)](node.value), node.lineno)
     return node
 
 

@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from vispro_gym.interpreter.guest import guards, iteration, meter, methods
+from vispro_gym.interpreter.guest import guards, iteration, meter, methods, notes
 from vispro_gym.interpreter.guest.guards import mul
 from vispro_gym.interpreter.guest.meter import MAX_RANGE, bits, characters, sized, text, too_big
 
@@ -228,6 +228,7 @@ for _name in ("__add__", "__sub__", "__or__", "__and__", "__pos__", "__neg__"):
     setattr(Counter, _name, _to_counter(_name))
 Counter.__module__ = "collections"
 guards.PLAIN_TYPES += (Counter,)
+notes.CONTAINERS[Counter] = ("Counter({", "})")
 
 
 itemgetter = operator.itemgetter

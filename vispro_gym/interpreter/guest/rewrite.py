@@ -8,6 +8,8 @@ from typing import Any
 
 from vispro_gym.interpreter.guest.expressions import Load, Name, Rejected, Store, begin
 from vispro_gym.interpreter.guest.language import MODULES
+from vispro_gym.interpreter.guest.notes import MAX_SITES
+from vispro_gym.interpreter.guest.recording import begin_recording
 from vispro_gym.interpreter.guest.statements import block, function_node_once
 from vispro_gym.programs.api import ENTRY_POINT
 
@@ -64,18 +66,15 @@ def prepare(source: str, recording: bool = True) -> types.CodeType:
         Rejected: If it uses what programs may not use.
         MemoryError: If the process has no memory for it.
     """
-    begin(recording)
     try:
-        tree: Any = compile(source, FILENAME, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-        tree.body = _without_trial_runs(tree.body)
-        for statement in tree.body:
-            _name_by_name(statement)
-        if _is_called_once(tree.body, source):
-            block(function_node_once(tree.body[0]).body)
-        else:
-            block(tree.body)
-        code: types.CodeType = compile(tree, FILENAME, "exec", dont_inherit=True)
-        return code
+        tree = _parsed(source)
+        if recording:
+            try:
+                return _compiled(tree, source, recording=True)
+            except (SyntaxError, RecursionError, MemoryError):
+                # What records may be what makes it too deep, and may change which of two mistakes is told.
+                tree = _parsed(source)
+        return _compiled(tree, source, recording=False)
     except RecursionError:
         raise SyntaxError("the program is nested too deeply") from None
     except MemoryError:  # CPython says this of programs that are nested too deeply, too
@@ -83,3 +82,21 @@ def prepare(source: str, recording: bool = True) -> types.CodeType:
         raise SyntaxError("the program is nested too deeply") from None
     except ValueError:
         raise SyntaxError("the program holds characters that are not allowed in source code") from None
+
+
+def _parsed(source: str) -> Any:
+    return compile(source, FILENAME, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+
+
+def _compiled(tree: Any, source: str, recording: bool) -> types.CodeType:
+    begin()
+    begin_recording(source, MAX_SITES if recording else 0)
+    tree.body = _without_trial_runs(tree.body)
+    for statement in tree.body:
+        _name_by_name(statement)
+    if _is_called_once(tree.body, source):
+        block(function_node_once(tree.body[0]).body)
+    else:
+        block(tree.body)
+    code: types.CodeType = compile(tree, FILENAME, "exec", dont_inherit=True)
+    return code

@@ -22,11 +22,10 @@ from vispro_gym.interpreter.guest.expressions import (
     is_number,
     leave,
     name_node,
-    noted,
-    notes_after,
     tick,
 )
 from vispro_gym.interpreter.guest.language import MODULES
+from vispro_gym.interpreter.guest.recording import noted, notes_after
 
 _caught: dict[int, ast.Expr] = {}
 _NAMING = (Name, ast.Tuple, ast.List)  # targets that name variables
