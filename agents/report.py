@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +37,9 @@ from vispro_gym.rendering.rationale import Picture
 from vispro_gym.rendering.view import View, view
 
 _OURS = {"episodes": re.compile(r"\d+\.html"), "pictures": re.compile(r"[0-9a-f]{32}\.webp")}
+_CHARTS = [f"{name}-{theme}.svg" for name in ("curve", "outcomes") for theme in ("light", "dark")]
 _IMAGES = "'self' file:"
+_MARK = '<meta name="generator" content="vispro-agents report">'
 
 
 @dataclass(frozen=True)
@@ -121,10 +124,11 @@ def write_report(args: ReportArgs) -> Path:
     if not rows:
         raise UsageError(f"{args.run_dir} holds no programs of the phase {args.phase!r}. Choose another --phase.")
     out = args.out or args.run_dir / "report"
-    _clear(out)
+    _check_folder(out)
     figures = _figures(rows, points)
     replay = Replay(settings, args.phase, figures.policies)
     figures.intervals = _intervals(rows, figures.policies, replay)
+    _clear(out)  # only now: what has failed before has left the earlier report as it was
     samples = choose_samples(rows, args.episodes, settings.get("seed", 0))
     environment = make_environment("vispro_agents", "vispro_gym")
     cards = _write_episodes(out, environment, samples, replay, points)
@@ -136,6 +140,8 @@ def write_report(args: ReportArgs) -> Path:
         details=[(name, str(value)) for name, value in _by_option(settings).items()],
         phase=args.phase,
         points={point.policy: point for point in measured},
+        # What a phase has sampled came from the policy before.
+        grown={one.policy: after.grow_reward for one, after in pairwise(measured) if after.grow_reward is not None},
         figures=figures,
         charts=charts,
         cards=cards,
@@ -150,9 +156,17 @@ def write_report(args: ReportArgs) -> Path:
     return out / "index.html"
 
 
+def _check_folder(out: Path) -> None:
+    """Refuses to write over a page that is no report."""
+    index = out / "index.html"
+    if index.exists() and _MARK not in index.read_text(encoding="utf-8", errors="replace")[:4_000]:
+        raise UsageError(f"{index} is there already, and is no report. Choose another --out.")
+
+
 def _clear(out: Path) -> None:
     """Remove the pages of an earlier report, and nothing else."""
-    (out / "index.html").unlink(missing_ok=True)
+    for name in ("index.html", *_CHARTS):
+        (out / name).unlink(missing_ok=True)
     for name, pattern in _OURS.items():
         (out / name).mkdir(parents=True, exist_ok=True)
         for path in (out / name).iterdir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from dataclasses import asdict, dataclass
@@ -331,6 +332,9 @@ def main(args: list[str] | None = None) -> int:
         args=args,
         config=(tyro.conf.FlagCreatePairsOff,),  # a flag is off by default; --no-json would be a second form of nothing
     )
+    for stream in (sys.stdout, sys.stderr):  # whatever a query holds, a terminal of any encoding shows something of it
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return command.run()
     except (DatasetError, InspectionError, BackendError, OSError) as error:

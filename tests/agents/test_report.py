@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections import Counter
@@ -175,3 +176,24 @@ def test_charts_are_the_same_each_time_and_take_any_name(theme: str) -> None:
         assert curve == plot_curve(points, {names[0]: (0.1, 0.4), names[1]: (0.2, 0.3)}, theme)
         assert plot_outcomes(outcomes, theme) == plot_outcomes(outcomes, theme)
         assert b"<script>" not in curve and b"<dc:date>" not in curve
+
+
+def test_an_earlier_report_stays_until_there_is_a_new_one(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run_dir, copy, ignore=shutil.ignore_patterns("report"))
+    before = files_of(write_report(ReportArgs(copy)).parent)
+    settings = json.loads((copy / "curve.json").read_text())
+    settings["args"]["data_dir"] = str(tmp_path / "nowhere")
+    (copy / "curve.json").write_text(json.dumps(settings))
+    assert main(["report", str(copy)]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    assert files_of(copy / "report") == before
+
+
+def test_a_page_that_is_no_report_is_not_written_over(run_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<h1>My home page</h1>")
+    with pytest.raises(UsageError, match="is no report. Choose another --out"):
+        write_report(ReportArgs(run_dir, tmp_path))
+    assert (tmp_path / "index.html").read_text() == "<h1>My home page</h1>"

@@ -77,6 +77,14 @@ def test_a_changed_file_is_noticed(program: Path, tmp_path: Path, capsys: pytest
         (["run", "VisProg-GQA-v0", "--program", "nowhere.py"], "nowhere.py"),
         (["run", "VisProg-Nothing-v0", "--program", "-"], "There is no environment 'VisProg-Nothing-v0'"),
         (["run", "VisProg-GQA-v0", "--program", "-", "--episodes", "0"], "--episodes 0 is too few"),
+        (["run", "VisProg-GQA-v0", "--program", "-", "--seed", "-1"], "--seed -1 is no seed"),
+        (["run", "VisProg-GQA-v0", "--program", "-", "--html", "."], "--html . is a folder. Name a file."),
+        (["run", "VisProg-GQA-v0", "--program", "-", "--save", "."], "--save . is a folder. Name a file."),
+        (
+            ["run", "VisProg-GQA-v0", "--program", "-", "--episodes", "2", "--html", __file__],
+            "is a file, and there are 2 episodes",
+        ),
+        (["run", "VisProg-GQA-v0", "--program", "-", "--save", f"{__file__}/below"], "test_running.py"),
         (["replay", "nowhere.jsonl"], "nowhere.jsonl"),
         (["replay", __file__], "Expected a file that `vispro-gym run --save` wrote"),
     ],
@@ -88,6 +96,20 @@ def test_mistakes_are_one_line(
     assert main(arguments) == 2
     err = capsys.readouterr().err
     assert message in err and err.count("\n") == 1
+
+
+def test_what_cannot_be_written_is_told_before_programs_run(
+    program: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("vispro_gym.engine.Engine.run", lambda *_: pytest.fail("a program was run"))
+    assert main([*ENV, "--program", str(program), "--save", f"{program}/below"]) == 2
+    assert capsys.readouterr().err.startswith("vispro-gym: ")
+
+
+def test_folders_are_made(program: Path, tmp_path: Path) -> None:
+    page = tmp_path / "new" / "folder" / "page.html"
+    assert main([*ENV, "--program", str(program), "--html", str(page)]) == 0
+    assert page.is_file()
 
 
 def test_an_empty_and_a_binary_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,18 +108,28 @@ def test_pictures_are_kept_small_and_come_back_in_their_size() -> None:
     assert max(size) > MAX_SIDE
 
 
+STORED = rationale_of().to_json()
+CHANGES = [
+    ('"rationale":1', '"rationale":true'), ('"rationale":1', '"rationale":2'), ('"width":100', '"width":"x"'), ('"width":100', '"width":0'),
+    ('"error":null,"output"', '"error":{},"output"'), ("[10,20,40,60]", "[10,20,40]"), ("[10,20,40,60]", '[10,20,40,"x"]'),
+    ('"reward":1.0', '"reward":"<b>"'), ('"query":"What color is the red cup?"', '"query":null'), ('"operation":"verify"', '"operation":"zap"'),
+    ('"count":2', '"count":"x"'), ('"result":true', '"result":7'), ('"target_boxes":[]', '"target_boxes":[[7,[1,2,3,4]]]'),
+    ('"image":0', '"image":7'), ('"data":"', '"data":"aGk='), ('"steps":', '"steps":null,"x":'), ('"line":2', '"line":true'),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "text",
-    ["", "x", "[]", "{}", "null", '{"rationale": 0}', '{"rationale": 1}', "[" * 5_000,
-     '{"rationale": 1, "sample_id": "1", "query": "", "trace": {"calls": [1], "assignments": []}, "pictures": []}',
-     '{"rationale": 1, "sample_id": "1", "query": "", "trace": {"calls": [], "assignments": []}, "pictures": [{"data": "?"}]}',
-     rationale_of().to_json().replace('"rationale":1', '"rationale":true'), rationale_of().to_json().replace('"width":100', '"width":"x"'),
-     rationale_of().to_json().replace('"error":null', '"error":{}', 1).replace('"error":{}', '"error":{}'),
-     rationale_of().to_json().replace("[10,20,40,60]", "[10,20,40]")],
-)  # fmt: skip
+    "text", ["", "x", "[]", "{}", "null", '{"rationale": 1}', "[" * 5_000, *[STORED.replace(*change, 1) for change in CHANGES]]
+)
 def test_other_files_are_refused(text: str) -> None:
+    assert text != STORED
     with pytest.raises(RationaleError, match="Expected a file that `vispro-gym run --save` wrote"):
         Rationale.from_json(text)
+
+
+def test_a_trace_needs_a_program() -> None:
+    with pytest.raises(RationaleError, match="a trace without a program"):
+        Rationale.from_json(replace(rationale_of(), program=None).to_json())
 
 
 def test_a_rationale_is_plain_json() -> None:

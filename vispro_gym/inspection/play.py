@@ -18,6 +18,7 @@ from rich.text import Text
 from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.engine import Outcome
 from vispro_gym.inspection.opening import InspectionError, find_row, open_env
+from vispro_gym.inspection.running import read_program
 from vispro_gym.programs.api import ENTRY_POINT
 from vispro_gym.programs.prompt import build_prompt
 from vispro_gym.rendering.picture import draw_frame
@@ -84,11 +85,7 @@ def play_env(
         if prompt is not None:
             session.talk(prompt)
         else:
-            try:
-                program = sys.stdin.read()
-            except UnicodeDecodeError as error:
-                raise InspectionError(f"the program on the standard input is no text ({error}). Expected UTF-8.") from error
-            session.run(program)
+            session.run(read_program(Path("-")))
     return 0
 
 

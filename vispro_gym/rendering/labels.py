@@ -56,7 +56,7 @@ def place_labels(marks: Sequence[tuple[int, str, str, Box]], width: int, height:
     taken: list[_Rectangle] = []
     labels = []
     for number, tone, text, box in marks[-_MOST:]:  # on a picture with more, none could be read; variables come last
-        if tone == "answer" and any(other[3] == box for other in marks if other[0] != number):
+        if tone in ("answer", "target") and any(other[3] == box for other in marks if other[0] != number):
             continue  # the outline says it, and what is in the box has a label already
         text = visible(text)
         text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

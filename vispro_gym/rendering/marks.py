@@ -1,7 +1,7 @@
 """Which boxes are drawn on a picture, in whose colour, under which label: the same for frames and pages.
 
-A box belongs to the variable that holds it and has that variable's colour. What no variable holds, but perception looked at or
-found, is drawn in grey. What the answer and the annotation mean has an outline of its own.
+A box has the colour of the variable that held it first; others that hold it are named beside. What no variable holds, but
+perception looked at or found, is drawn in grey. What the answer and the annotation mean has an outline of its own.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Mark:
         label: What it is called and what was said of it.
         kind: Whether a variable holds it, perception has only seen it, or the answer or the annotation means it.
         color: Index into `COLORS`; -1 for none of them.
+        variable: The variable that held it first and gives it its colour; "" if none holds it.
     """
 
     image: int
@@ -42,22 +43,7 @@ class Mark:
     label: str
     kind: Kind
     color: int = -1
-
-
-def variable_colors(trace: Trace, sizes: Sequence[tuple[int, int]]) -> dict[str, int]:
-    """Index into `COLORS` of each variable that holds a part of a picture, in the order in which they first did.
-
-    Args:
-        trace: What the program did.
-        sizes: `(width, height)` of each picture.
-    """
-    wholes = _wholes(sizes)
-    names = [a.name for a in trace.assignments if not {*a.first.boxes, *a.last.boxes} <= wholes]
-    return {name: number % len(COLORS) for number, name in enumerate(dict.fromkeys(names))}
-
-
-def _wholes(sizes: Sequence[tuple[int, int]]) -> set[tuple[int, Box]]:
-    return {(i, (0, 0, width, height)) for i, (width, height) in enumerate(sizes)}
+    variable: str = ""
 
 
 def find_marks(rationale: Rationale, sizes: Sequence[tuple[int, int]]) -> list[Mark]:
@@ -69,21 +55,20 @@ def find_marks(rationale: Rationale, sizes: Sequence[tuple[int, int]]) -> list[M
         rationale: The episode.
         sizes: `(width, height)` of each picture.
     """
-    trace = rationale.trace
-    wholes = _wholes(sizes)
-    held = _held(trace)
-    said = _said(trace.calls)
-    colors = variable_colors(trace, sizes)
+    wholes = {(i, (0, 0, width, height)) for i, (width, height) in enumerate(sizes)}
+    said = _said(rationale.trace.calls)
+    held = {place: names for place, names in _held(rationale.trace).items() if place not in wholes}
     seen = [(place, facts) for place, facts in said.items() if place not in held and place not in wholes]
-    marks = [Mark(*place, _label(facts), "seen") for place, facts in seen[:_MOST_SEEN]]
-    for place, names in held.items():
-        if place not in wholes:
-            first = next(iter(names.values()))
-            label = ", ".join(names)
-            facts = [fact for fact in said.get(place, ()) if fact not in names and not _repeats(fact, first)]
-            marks.append(Mark(*place, _label([f"{label}: {', '.join(facts)}" if facts else label]), "variable", colors[first]))
+    marks = [Mark(image, box, "answer", "answer") for image, box in dict.fromkeys(rationale.answer_boxes)]
     marks += [Mark(image, box, "annotated", "target") for image, box in dict.fromkeys(rationale.target_boxes)]
-    marks += [Mark(image, box, "answer", "answer") for image, box in dict.fromkeys(rationale.answer_boxes)]
+    marks += [Mark(*place, _label(facts), "seen") for place, facts in seen[:_MOST_SEEN]]
+    colors: dict[str, int] = {}
+    for place, names in held.items():
+        owner = next(iter(names.values()))
+        label = ", ".join(names)
+        facts = [fact for fact in said.get(place, ()) if fact not in names and not _repeats(fact, owner)]
+        text = _label([f"{label}: {', '.join(facts)}" if facts else label])
+        marks.append(Mark(*place, text, "variable", colors.setdefault(owner, len(colors)) % len(COLORS), owner))
     return marks
 
 

@@ -24,6 +24,8 @@ _PAPER, _INK, _SOFT, _DESK = (255, 255, 255), (24, 28, 36), (92, 100, 114), (228
 _GREY = (120, 126, 138)
 _RIGHT, _WRONG = (11, 107, 58), (165, 48, 18)
 
+_WIDTHS = {"answer": 9, "target": 5, "seen": 2, "variable": 4}  # in the order of drawing: each leaves something of those before
+
 _Rgb = tuple[int, int, int]
 _Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
@@ -83,7 +85,7 @@ def _place(frame: Image.Image, cell: tuple[int, int, int, int], pixels: NDArray[
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(18 if min(size) > 240 else 13)
     for mark in marks:
-        draw.rectangle(_corners(mark, scale, size), outline=_color(mark), width=4 if mark.kind == "variable" else 2)
+        draw.rectangle(_corners(mark, scale, size), outline=_color(mark), width=_WIDTHS[mark.kind])
     for mark in marks:
         if mark.kind != "answer":
             _label(draw, font, mark, _corners(mark, scale, size), size)

@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from vispro_gym.datasets.boxes import Boxes
 from vispro_gym.datasets.options import Choice
 from vispro_gym.datasets.sample import ImageRef, Sample
 from vispro_gym.datasets.scene import Box
 from vispro_gym.engine import Outcome
+from vispro_gym.programs.api import OPERATIONS
 from vispro_gym.trace import Assignment, Step, Trace, Value
 
 VERSION = 1
@@ -182,61 +183,98 @@ class Rationale:
             version = fields.pop("rationale")
             if type(version) is not int or version != VERSION:
                 raise ValueError("another version")
-            trace = fields.pop("trace")
-            calls = tuple(_step(**step) for step in trace["calls"])
-            assignments = tuple(_assignment(**assignment) for assignment in trace["assignments"])
-            pictures = tuple(
-                Picture(
-                    str(picture["image_id"]),
-                    _side(picture["width"]),
-                    _side(picture["height"]),
-                    base64.b64decode(picture["data"], validate=True),
-                )
-                for picture in fields.pop("pictures")
-            )
-            for name in ("answer_boxes", "target_boxes"):
-                fields[name] = _placed(fields[name])
-            error = fields["error"]
-            if error is not None:
-                fields["error"] = {"type": str(error["type"]), "message": str(error["message"]), "line": int(error["line"])}
-            return cls(**fields, trace=Trace(calls, assignments), pictures=pictures)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            return _read(fields)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UnidentifiedImageError) as error:
             raise RationaleError(
                 f"this is no stored rationale of version {VERSION} ({type(error).__name__}: {error}). "
                 "Expected a file that `vispro-gym run --save` wrote."
             ) from error
 
 
-def _side(pixels: Any) -> int:
-    if type(pixels) is not int or not 0 < pixels < 1 << 20:
-        raise ValueError(f"{pixels!r:.90} is no width or height of a picture")
-    return pixels
+def _read(fields: dict[str, Any]) -> Rationale:
+    """A rationale from the fields of its JSON object, each of which is checked: the file may be anybody's."""
+    pictures = tuple(_picture(**picture) for picture in fields.pop("pictures"))
+    count = len(pictures)
+    trace = fields.pop("trace")
+    calls = tuple(_step(step, count) for step in trace["calls"])
+    assignments = tuple(_assignment(assignment, count) for assignment in trace["assignments"])
+    error = fields.pop("error")
+    if error is not None:
+        error = {"type": _is(str, error["type"]), "message": _is(str, error["message"]), "line": _is(int, error["line"])}
+    for name in ("answer_boxes", "target_boxes"):
+        fields[name] = _placed(fields[name], count)
+    for name in ("sample_id", "query", "output", "env", "split"):
+        _is(str, fields[name])
+    for name in ("reply", "program", "outcome", "answer", "target"):
+        fields[name] = None if fields[name] is None else _is(str, fields[name])
+    for name in ("reward", "soft"):
+        fields[name] = float(_is(int | float, fields[name]))
+    _is(int, fields["steps"])
+    if fields["program"] is None and (calls or assignments):
+        raise ValueError("a trace without a program")
+    return Rationale(**fields, error=error, trace=Trace(calls, assignments), pictures=pictures)
+
+
+def _is(kind: Any, value: Any) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{value!r:.90} is no {getattr(kind, '__name__', kind)}")
+    return value
+
+
+def _picture(image_id: Any, width: Any, height: Any, data: Any) -> Picture:
+    for side in (width, height):
+        if not 0 < _is(int, side) < 1 << 20:
+            raise ValueError(f"{side} is no width or height of a picture")
+    picture = Picture(_is(str, image_id), width, height, base64.b64decode(data, validate=True))
+    with Image.open(io.BytesIO(picture.data), formats=("WEBP",)):
+        return picture
 
 
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def _placed(boxes: Sequence[Any]) -> tuple[tuple[int, Box], ...]:
-    return tuple((image, _box(box)) for image, box in boxes)
+def _index(image: Any, count: int) -> int:
+    """The index of a picture; where pictures are not kept, of any."""
+    if not 0 <= _is(int, image) < (count or 1 << 20):
+        raise ValueError(f"there is no picture {image}")
+    return int(image)
 
 
-def _box(box: Sequence[Any]) -> Box:
-    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(edge, int | float) for edge in box):
-        raise ValueError(f"{box!r:.90} is no box")
-    left, top, right, bottom = box
+def _placed(boxes: Sequence[Any], count: int) -> tuple[tuple[int, Box], ...]:
+    return tuple((_index(image, count), _box(box)) for image, box in boxes)
+
+
+def _box(box: Any) -> Box:
+    left, top, right, bottom = (_is(int | float, edge) for edge in _is(list, box))
     return left, top, right, bottom
 
 
-def _step(**fields: Any) -> Step:
-    boxes = fields["operation"] in ("detect", "relate") and fields["result"] is not None
-    result = [_box(box) for box in fields["result"]] if boxes else fields["result"]
-    return Step(**fields | {"box": _box(fields["box"]), "arguments": _tuples(fields["arguments"]), "result": result})
+def _step(step: dict[str, Any], count: int) -> Step:
+    operation, result, error = step["operation"], step["result"], step["error"]
+    if operation not in OPERATIONS:
+        raise ValueError(f"{operation!r:.90} is no operation")
+    if error is not None:
+        _is(str, error)
+        result = None
+    elif operation in ("detect", "relate"):
+        result = [_box(box) for box in result]
+    else:
+        kind = {"verify": bool, "answer": str, "similarity": list, "depth": int | float}[operation]
+        for score in _is(kind, result) if operation == "similarity" else ():
+            _is(int | float, score)
+        _is(kind, result)
+    arguments = _tuples(_is(list, step["arguments"]))
+    return Step(_is(int, step["line"]), operation, _index(step["image"], count), _box(step["box"]), arguments, result, error)
 
 
-def _assignment(**fields: Any) -> Assignment:
-    values = {name: Value(fields[name]["text"], _placed(fields[name]["boxes"])) for name in ("first", "last")}
-    return Assignment(**fields | values)
+def _value(value: dict[str, Any], count: int) -> Value:
+    return Value(_is(str, value["text"]), _placed(value["boxes"], count))
+
+
+def _assignment(assignment: dict[str, Any], count: int) -> Assignment:
+    first, last = (_value(assignment[name], count) for name in ("first", "last"))
+    return Assignment(_is(int, assignment["line"]), _is(str, assignment["name"]), _is(int, assignment["count"]), first, last)
 
 
 def _boxes(answer: Any) -> list[tuple[int, Box]]:

@@ -17,7 +17,7 @@ _MOST_BOXES = 4
 # Control characters of both ranges, those that change the direction of text or have no width, separators of lines, and halves
 # of surrogate pairs: what a terminal or a browser would act on, or hide.
 INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
 
@@ -66,7 +66,7 @@ def describe_line(rationale: Rationale, number: int) -> str:
     events += [describe_assignment(assignment, several, told) for assignment in here]
     if rationale.error is not None and rationale.error["line"] == number:
         events.append(f"{rationale.error['type']} here")
-    return " ".join("; ".join(events).split())
+    return "; ".join(events)
 
 
 def describe_assignment(assignment: Assignment, several: bool = False, told: Sequence[Any] = ()) -> str:
@@ -93,7 +93,7 @@ def describe_step(step: Step, several: bool = False) -> str:
     arguments = ", ".join(repr(argument) for argument in step.arguments if argument is not None)
     asked = f"{step.operation}({arguments}){f' in picture {step.image + 1}' if several else ''}"
     if step.error is not None:
-        return f"{asked} failed: {step.error}"
+        return f"{asked} failed: {' '.join(step.error.split())}"
     if step.operation in ("detect", "relate"):
         plural = "" if len(step.result) == 1 else "es"
         boxes = _boxes([(step.image, box) for box in step.result], several=False)
@@ -116,7 +116,8 @@ def describe_failure(outcome: Outcome | Rationale) -> str:
     if outcome.outcome == "lucky":
         return "The program is not right on all pictures that it was tried on."
     if outcome.error is None:
-        return f"The answer {outcome.answer!r} is wrong."
+        places = isinstance(outcome, Rationale) and outcome.answer_boxes
+        return f"The answer {outcome.answer if places else repr(outcome.answer)} is wrong."
     line = f"line {outcome.error['line']}: " if outcome.error["line"] else ""
     message = f": {outcome.error['message']}" if outcome.error["message"] else ""  # `raise ValueError` has none
     return f"{outcome.outcome}: {line}{outcome.error['type']}{message}"

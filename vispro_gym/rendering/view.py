@@ -17,8 +17,9 @@ from pygments.lexers.python import PythonLexer
 from pygments.token import Comment, Keyword, Name, Number, Operator, String
 
 from vispro_gym.datasets.scene import Box
+from vispro_gym.interpreter.types import Limits
 from vispro_gym.rendering.labels import Label, place_labels
-from vispro_gym.rendering.marks import Mark, find_marks, variable_colors
+from vispro_gym.rendering.marks import Mark, find_marks
 from vispro_gym.rendering.rationale import Rationale
 from vispro_gym.rendering.text import describe_failure
 from vispro_gym.trace import Assignment, Step
@@ -161,6 +162,7 @@ class View:
         drawings: The pictures.
         lines: The program, and what happened on no line of it.
         more: Number of lines that are not shown.
+        is_cut: Whether there may be variables whose values were not recorded.
         reply: What the policy said, if it is more than the program; else "".
         legend: Names of the variables that have a colour and the class of it, and the kinds of marks beside these.
     """
@@ -170,6 +172,7 @@ class View:
     drawings: list[Drawing]
     lines: list[Line]
     more: int
+    is_cut: bool
     reply: str
     legend: list[tuple[str, str]]
 
@@ -184,26 +187,26 @@ class _Viewer:
         self.rationale = rationale
         self.sizes = [(max(1, picture.width), max(1, picture.height)) for picture in rationale.pictures]
         self.marks = find_marks(rationale, self.sizes)
-        self.colors = variable_colors(rationale.trace, self.sizes)
+        self.colors = {mark.variable: f"c{mark.color}" for mark in self.marks if mark.variable}
         self.at: dict[tuple[int, Box], list[int]] = defaultdict(list)
         for number, mark in enumerate(self.marks):
             self.at[mark.image, mark.box].append(number)
 
     def view(self) -> View:
-        program = (self.rationale.program or "").rstrip("\n")
+        program = (self.rationale.program or "").rstrip()
         reply = self.rationale.reply or ""
         kinds = {mark.kind: mark for mark in self.marks}
-        held = {a.name for a in self.rationale.trace.assignments if self._numbers([*a.first.boxes, *a.last.boxes])}
-        legend = [(name, f"c{color}") for name, color in self.colors.items() if name in held]
+        legend = list(self.colors.items())
         legend += [(text, kind) for kind, text in _KINDS.items() if kind in kinds]
         drawings = [self._drawing(i) for i in range(len(self.sizes))]
-        tokens = _tokens(program) if self.rationale.program is not None else []
+        lines = program.split("\n") if self.rationale.program is not None else []
         return View(
             rationale=self.rationale,
             why=describe_failure(self.rationale) if self.rationale.outcome is not None else "",
             drawings=drawings,
-            lines=self._lines(tokens[:MOST_LINES]),
-            more=max(0, len(tokens) - MOST_LINES),
+            lines=self._lines(_tokens(lines[:MOST_LINES])),
+            more=max(0, len(lines) - MOST_LINES),
+            is_cut=len(self.rationale.trace.assignments) >= Limits().assignments,
             reply="" if reply.strip() == program.strip() else reply,
             legend=legend if drawings else [],
         )
@@ -254,9 +257,10 @@ class _Viewer:
                 continue
             crops = [] if value.boxes in shown else self._crops(value.boxes)
             values.append((value.text, crops, max(0, len(value.boxes) - MOST_CROPS) if crops else 0))
-        color = self.colors.get(assignment.name)
-        marks = self._numbers([*assignment.first.boxes, *assignment.last.boxes])
-        return Held(assignment.name, "" if color is None else f"c{color}", values, assignment.count, marks)
+        places = [*assignment.first.boxes, *assignment.last.boxes]
+        owned = [self.marks[number] for place in places for number in self.at.get(place, ()) if self.marks[number].variable]
+        tone = self.colors.get(assignment.name) or (self._tone(owned[0]) if owned else "")
+        return Held(assignment.name, tone, values, assignment.count, self._numbers(places))
 
     def _is_whole(self, image: int, box: Box) -> bool:
         return image < len(self.sizes) and box == (0, 0, *self.sizes[image])
@@ -274,7 +278,7 @@ class _Viewer:
             box=(left, top, width, height),
             width=max(8, round(width * scale)),
             height=max(8, round(height * scale)),
-            tone=tones[0] if tones else "seen",
+            tone=tones[-1] if tones else "seen",
             marks=" ".join(map(str, numbers)),
         )
 
@@ -327,8 +331,12 @@ def _result(step: Step) -> tuple[str, str]:
     return f"{step.result:.3g}" if isinstance(step.result, float | int) else f'"{step.result}"', ""
 
 
-def _tokens(program: str) -> list[list[tuple[str, str]]]:
+def _tokens(source: Sequence[str]) -> list[list[tuple[str, str]]]:
     """The lines of a program in parts, each with the class of its colour."""
+    # The lexer takes time in the square of how many blank lines with spaces follow each other.
+    program = "\n".join(line if line.strip() else "" for line in source)
+    if not source or len(program) > Limits().source_characters:
+        return [[("", line)] * bool(line) for line in source]
     lines: list[list[tuple[str, str]]] = [[]]
     parts: list[tuple[str, str]] = []
     is_name = False
