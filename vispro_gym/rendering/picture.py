@@ -27,6 +27,7 @@ _RIGHT, _WRONG = (11, 107, 58), (165, 48, 18)
 _WIDTHS = {"answer": 9, "target": 5, "seen": 2, "variable": 4}  # in the order of drawing: each leaves something of those before
 
 _Rgb = tuple[int, int, int]
+_Rectangle = tuple[float, float, float, float]
 _Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 
@@ -86,9 +87,10 @@ def _place(frame: Image.Image, cell: tuple[int, int, int, int], pixels: NDArray[
     font = ImageFont.load_default(18 if min(size) > 240 else 13)
     for mark in marks:
         draw.rectangle(_corners(mark, scale, size), outline=_color(mark), width=_WIDTHS[mark.kind])
-    for mark in marks:
+    taken: list[_Rectangle] = []
+    for mark in reversed(marks):  # variables choose first
         if mark.kind != "answer":
-            _label(draw, font, mark, _corners(mark, scale, size), size)
+            _label(draw, font, mark, _corners(mark, scale, size), size, taken)
     frame.paste(picture, (left + (width - size[0]) // 2, top + (height - size[1]) // 2))
 
 
@@ -102,16 +104,25 @@ def _corners(mark: Mark, scale: float, size: tuple[int, int]) -> tuple[int, int,
     return left, top, max(left, right), max(top, bottom)
 
 
-def _label(draw: ImageDraw.ImageDraw, font: _Font, mark: Mark, corners: tuple[int, int, int, int], size: tuple[int, int]) -> None:
-    """Writes a mark's label on a patch of its colour above its box, or inside its upper edge where there is no room above."""
+def _label(
+    draw: ImageDraw.ImageDraw, font: _Font, mark: Mark, corners: _Rectangle, size: tuple[int, int], taken: list[_Rectangle]
+) -> None:
+    """Writes a mark's label on a patch of its colour: above its box, below it or inside of it, where no other label stands."""
     text, color = printable(mark.label), _color(mark)
     x0, y0, x1, y1 = draw.textbbox((0, 0), text, font=font)
     width, height = x1 - x0 + 8, y1 - y0 + 6
     left = max(0, min(corners[0], size[0] - width))
-    top = corners[1] - height if corners[1] >= height else corners[1]
-    draw.rectangle((left, top, left + width, top + height), fill=color)
+    tops = [top for top in (corners[1] - height, corners[3], corners[1]) if 0 <= top <= size[1] - height] or [corners[1]]
+    places = [(left, top, left + width, top + height) for top in tops]
+    place = next((place for place in places if not any(_overlap(place, other) for other in taken)), places[0])
+    taken.append(place)
+    draw.rectangle(place, fill=color)
     dark = sum(color) / 3 < 140
-    draw.text((left + 4 - x0, top + 3 - y0), text, font=font, fill=_PAPER if dark else _INK)
+    draw.text((left + 4 - x0, place[1] + 3 - y0), text, font=font, fill=_PAPER if dark else _INK)
+
+
+def _overlap(one: _Rectangle, other: _Rectangle) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _write(draw: ImageDraw.ImageDraw, text: str, place: tuple[float, float, float, float], size: int, color: _Rgb) -> None:
