@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.rendering.episodes import SIZE, rationale_of
-from vispro_gym.rendering.marks import find_marks
+from vispro_gym.rendering.marks import COLORS, find_marks, is_light
 
 
 def labels(program: str, **changes: object) -> list[tuple[str, str, int]]:
@@ -55,6 +55,20 @@ def test_items_have_numbers_where_all_items_are_patches() -> None:
         "x = [1, image.find('cup')[0]]", "y = {'a': image.find('cup')[1]}", "z = (image.find('cup')[0],)", "return 'red'"
     )
     assert [label for _, label, _ in labels(program)] == ["x, z[0]: cup", "y: cup"]
+
+
+def test_text_can_be_read_on_every_colour() -> None:
+    assert [is_light(color) for color in [(255, 255, 255), (0, 0, 0), *COLORS]] == [
+        True,
+        False,
+        True,
+        True,
+        True,
+        True,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_labels_are_short_and_of_one_line() -> None:

@@ -46,6 +46,12 @@ class Mark:
     variable: str = ""
 
 
+def is_light(color: tuple[int, int, int]) -> bool:
+    """Whether dark text can be read better on a colour than white text: its relative luminance, as WCAG 2 defines it, decides."""
+    red, green, blue = (c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in color)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179
+
+
 def find_marks(rationale: Rationale, sizes: Sequence[tuple[int, int]]) -> list[Mark]:
     """The boxes to draw, those to draw first at the beginning. One box of one picture has at most one mark of each kind.
 

@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from vispro_gym.rendering.marks import COLORS
+from vispro_gym.rendering.marks import COLORS, is_light
 from vispro_gym.rendering.rationale import Rationale
 from vispro_gym.rendering.text import INVISIBLE, visible
 from vispro_gym.rendering.view import MOST_EVENTS, view
@@ -109,7 +109,7 @@ def _source(environment: jinja2.Environment, name: str) -> str:
 
 
 def _color_rules() -> list[str]:
-    inks = ["#fff" if sum(color) / 3 < 140 else "#111" for color in COLORS]
+    inks = ["#111" if is_light(color) else "#fff" for color in COLORS]
     return [
         f".c{i} {{ --tone: rgb({' '.join(map(str, color))}); --on-tone: {ink}; }}\n"
         for i, (color, ink) in enumerate(zip(COLORS, inks, strict=True))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from vispro_gym.rendering.marks import COLORS, Mark, find_marks
+from vispro_gym.rendering.marks import COLORS, Mark, find_marks, is_light
 from vispro_gym.rendering.rationale import Rationale
 from vispro_gym.rendering.text import describe_failure, visible
 
@@ -112,13 +112,13 @@ def _label(
     x0, y0, x1, y1 = draw.textbbox((0, 0), text, font=font)
     width, height = x1 - x0 + 8, y1 - y0 + 6
     left = max(0, min(corners[0], size[0] - width))
-    tops = [top for top in (corners[1] - height, corners[3], corners[1]) if 0 <= top <= size[1] - height] or [corners[1]]
+    tops = [corners[1] - height, corners[3] + 1, corners[1] - 2 * height - 1, corners[1]]
+    tops = [top for top in tops if 0 <= top <= size[1] - height] or [corners[1]]
     places = [(left, top, left + width, top + height) for top in tops]
     place = next((place for place in places if not any(_overlap(place, other) for other in taken)), places[0])
     taken.append(place)
     draw.rectangle(place, fill=color)
-    dark = sum(color) / 3 < 140
-    draw.text((left + 4 - x0, place[1] + 3 - y0), text, font=font, fill=_PAPER if dark else _INK)
+    draw.text((left + 4 - x0, place[1] + 3 - y0), text, font=font, fill=_INK if is_light(color) else _PAPER)
 
 
 def _overlap(one: _Rectangle, other: _Rectangle) -> bool:
