@@ -141,8 +141,14 @@ def execute(meter: Meter, code: types.CodeType | list[Any], sizes: Sequence[Sequ
 
 
 def _execute(meter: Meter, code: types.CodeType, sizes: Sequence[Sequence[int]]) -> list[Any]:
-    scope = {"__builtins__": _BUILTINS, "__name__": "program", "_tick_": meter.tick, "_caught_": meter.caught}
-    scope |= {"_note_": meter.notes.note, "_NameError_": NameError}
+    scope = {
+        "__builtins__": _BUILTINS,
+        "__name__": "program",
+        "_tick_": meter.tick,
+        "_caught_": meter.caught,
+        "_note_": meter.notes.note,
+        "_NameError_": NameError,
+    }
     try:
         exec(code, scope)
         entry = scope.get(ENTRY_POINT)

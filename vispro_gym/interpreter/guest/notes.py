@@ -1,7 +1,8 @@
 """What the variables of one program hold, recorded for people. The program notices nothing of it, and no step is counted.
 
 Programs assign often and are looked at seldom, so an assignment is recorded in a fraction of a microsecond: values are kept, and
-turned into text when the program has ended.
+turned into text when the program has ended. A short list of simple values is copied, to see whether it is still as it was: mostly
+it is, and need not be turned into text twice.
 """
 
 from __future__ import annotations
@@ -71,7 +72,10 @@ class Notes:
             elif self._left > 0:
                 self._left -= 1
                 entry = self._entries[site] = [1, value, value]
-                if type(value) not in _FIXED:
+                kind = type(value)
+                if kind is list and len(value) <= _MAX_COPIED and _FIXED.issuperset(map(type, value)):  # as most are
+                    entry[1] = value[:]
+                elif kind not in _FIXED:
                     entry[1], entry[2] = _first(value), _kept(value)
         except RecursionError:  # the program is close to the limit, and must not notice
             if entry is not None:
@@ -86,11 +90,12 @@ class Notes:
         try:
             for site, (count, first, last) in self._entries.items():
                 was = _SHOWN.get(type(first), _other)(first)
-                if last is first or _is_like(first, last):
-                    lines.append(f"{site}\t{count}\t{was}\t")
-                else:
+                now = ""
+                if last is not first and not (type(first) is list and _is_like(first, last)):
                     now = show(last)
-                    lines.append(f"{site}\t{count}\t{was}\t{'' if now == was else now}")
+                    if now == was:
+                        now = ""
+                lines.append(f"{site}\t{count}\t{was}\t{now}")
         except MemoryError:
             lines.clear()
         return "\n".join(lines)
@@ -102,12 +107,8 @@ class Notes:
 
 
 def _first(value: Any) -> Any:
-    """A value as it is now. Mostly nothing happens to it, and then it need not be turned into text twice."""
+    """A value as it is now."""
     kind = type(value)
-    if (kind is list or kind is dict or kind is set) and len(value) <= _MAX_COPIED:
-        inside = set(map(type, value.values() if kind is dict else value))
-        if inside <= _FIXED:
-            return value.copy()
     return _Shown(show(value)) if kind in CONTAINERS else _of_type(kind)
 
 
@@ -132,8 +133,8 @@ def _of_type(kind: type) -> _Shown:
 
 
 def _is_like(first: Any, last: Any) -> bool:
-    """Whether a list of simple values is still as it was."""
-    return type(first) is list and type(last) is list and len(first) == len(last) and all(map(is_, first, last))
+    """Whether a list of simple values, of which this is a copy, is still as it was."""
+    return type(last) is list and len(first) == len(last) and all(map(is_, first, last))
 
 
 def show(value: Any) -> str:
@@ -149,7 +150,7 @@ def _patch(value: ImagePatch) -> str:
 
 
 def _list(value: list[Any]) -> str:
-    if 0 < len(value) < MAX_VALUE_BOXES and set(map(type, value)) == _PATCHES:  # as most are
+    if 0 < len(value) < MAX_VALUE_BOXES and _PATCHES.issuperset(map(type, value)):  # as most are
         return f"[{', '.join(['patch'] * len(value))}]{BOXES}{';'.join(map(_box, value))}"
     return _collection(value)
 
