@@ -33,7 +33,7 @@ for _name in ("vispro_gym", "vispro_gym.programs", "vispro_gym.interpreter", "vi
 from vispro_gym.interpreter.guest import execute, meter, runtime  # noqa: E402
 from vispro_gym.interpreter.guest.confine import confine  # noqa: E402
 
-STEPS, CALLS, OUTPUT = 100_000, 256, 2_000
+STEPS, CALLS, OUTPUT, ASSIGNMENTS = 100_000, 256, 2_000, 64
 MEMORY = 512 << 20
 MAX_REPORT = 1 << 20
 PATIENCE = 4
@@ -57,9 +57,9 @@ def checked(source: str, secret: str) -> Any:
     os.environ["VISPRO_SESAME"] = secret
     execute.ask = lambda call: reply(call[1], call[4])
     sys.setrecursionlimit(execute.RECURSION_LIMIT)
-    meter.current = meter.Meter(STEPS, CALLS, OUTPUT)
-    status, answer, error, output, steps = execute.execute(meter.current, execute.prepared(source), [[100, 80]])
-    return {"status": status, "answer": answer, "error": error, "output": output, "steps": steps}
+    meter.current = meter.Meter(STEPS, CALLS, OUTPUT, ASSIGNMENTS)
+    status, answer, error, output, steps, values = execute.execute(meter.current, execute.prepared(source), [[100, 80]])
+    return {"status": status, "answer": answer, "error": error, "output": output, "steps": steps, "values": values}
 
 
 def bare(source: str) -> Any:
