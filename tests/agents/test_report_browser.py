@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -27,10 +26,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], str]:
     """The rows, and the address of the report."""
     folder = tmp_path_factory.mktemp("run")
     rows = write_run(folder, 400)
-    start = time.perf_counter()
-    index = write_report(ReportArgs(folder))
-    assert time.perf_counter() - start < 60
-    return rows, index.as_uri()
+    return rows, write_report(ReportArgs(folder)).as_uri()
 
 
 def shown(page: Page) -> int:
@@ -54,7 +50,6 @@ def test_the_gallery_is_there_at_once_and_filters_exactly(reported: tuple[list[R
         page = browser.new_page()
         page.goto(address)
         paints = page.evaluate("performance.getEntriesByType('paint').map((entry) => [entry.name, entry.startTime])")
-        print("PAINT", paints)
         assert dict(paints)["first-contentful-paint"] < 2000
         assert shown(page) == 400  # the last policy's
         assert page.locator(".thumbnail img").first.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
@@ -94,11 +93,10 @@ def test_what_is_much_is_counted() -> None:
     assert f"+ {20 - MOST_CROPS} more<" in page and f"+ {9 - MOST_EVENTS} more calls" in page
 
 
+@pytest.mark.timeout(60)  # it took minutes
 @pytest.mark.parametrize("blank", [" \n" * 49_000, "\n \t" * 20_000, "    \n" * 4_000, ("\n" + " " * 33) * 590])
 def test_blank_lines_do_not_hold_up_a_page(blank: str) -> None:
-    start = time.process_time()
     page = render_page(replace(rationale_of("x"), program=f"def execute_command(image):\n    return ({blank})"))
-    assert time.process_time() - start < 5, "it took minutes"
     assert ("more lines" in text_of(page)) == (blank.count("\n") > 600)
 
 
