@@ -16,14 +16,7 @@ from unicodedata import normalize
 
 from vispro_gym.datasets.sample import ImageRef, Sample
 from vispro_gym.interpreter.shared import shared_interpreter
-from vispro_gym.interpreter.types import (
-    Call,
-    CallFailure,
-    Execution,
-    Program,
-    ProgramRunner,
-    Reply,
-)
+from vispro_gym.interpreter.types import Call, CallFailure, Execution, Program, ProgramRunner, Reply
 from vispro_gym.perception.protocol import (
     EXPECTED,
     Answer,
