@@ -15,7 +15,7 @@ from vispro_gym.interpreter.types import MAX_ANSWER_CHARACTERS, MAX_ANSWER_ITEMS
 from vispro_gym.perception.language import QUESTION_FORMS
 from vispro_gym.programs.api import API, DEVIATIONS
 from vispro_gym.programs.prompt import EXAMPLES
-from vispro_gym.registration import ENVIRONMENTS
+from vispro_gym.registration import ENVIRONMENTS, TASK_REWARDS
 
 FOLDER = Path(__file__).parent
 
@@ -132,13 +132,36 @@ Several attempts: with `max_attempts=k` an episode goes on until a program is ri
 `feedback`, what went wrong. Every environment is registered with three attempts as well: `VisProg-GQA-Repair-v0` and so on.
 """
 
+TASK_REWARDS_HEAD = """\
+# Environments of task rewards
+
+In these environments there are no programs and no queries: the policy sees a picture and answers at once with boxes, segments,
+colours or a caption, and the reward is close to the metric that the task is measured by. They are the tasks of Pinto, Kolesnikov, Shi,
+Beyer and Zhai, "Tuning computer vision models with task rewards" (ICML 2023), on COCO. Rewards are real numbers; each page below says
+what bounds them. Episodes have one step. All coordinates are pixels of the observation, S x S, with the origin in the **upper left**
+corner; what was annotated is moved there.
+
+Beside what Gymnasium asks for, `env.unwrapped` has what learners need:
+
+| | |
+|---|---|
+| `dataset` | the samples of the split, by position and by id |
+| `observe(sample)` | what a policy sees of a sample |
+| `score(samples, actions)` | the reward and the info of each action, all in one call |
+| `answers(sample)` | the annotation as actions, one or several (captions): what supervised learning imitates |
+| `metric(predictions, samples)` | the metric of a corpus, from actions by sample id; all of the split without `samples` |
+| `categories` | names by label, where there are labels |
+
+Many episodes side by side: `gym.make_vec(id, num_envs=64)`, which scores all actions in one call; seeds and resets are as above.
+The metrics of panoptic segmentation and of captions need `pip install "vispro-gym[rewards]"`; the rewards need nothing more.
+"""
+
 
 def environments() -> str:
     """The page on the environments: their class docstrings."""
     parts = [ENVIRONMENTS_HEAD]
     for row in ENVIRONMENTS:
-        creator = load_env_creator(row.entry_point)
-        summary, _, page = inspect.cleandoc(creator.__doc__ or "").replace("\n## ", "\n### ").partition("\n\n")
+        summary, _, page = documentation(row.entry_point)
         splits = [f"{split} (default)" if split == row.splits[0] else split for split in row.splits]
         forms = DATASETS[row.dataset].forms
         facts = {
@@ -153,9 +176,30 @@ def environments() -> str:
         if row.dataset in FORMS:
             names = ", ".join(f"`hf:{repository}`" for repository in FORMS[row.dataset].repositories)
             facts["On the Hugging Face Hub"] = f"{names} as `data_dir`, or `hf:` and the folder of a local copy"
-        table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {cell(text)} |" for name, text in facts.items())])
-        parts.append(f"## {row.env_id}\n\n{summary}\n\n{table}\n\n{page}\n")
+        parts.append(f"## {row.env_id}\n\n{summary}\n\n{fact_table(facts)}\n\n{page}\n")
+    parts.append(TASK_REWARDS_HEAD)
+    for task in TASK_REWARDS:
+        summary, _, page = documentation(task.entry_point)
+        facts = {
+            "Reward": task.reward,
+            "Metric": task.metric,
+            "Splits with annotations": "train (default), val",
+            "Licence": "CC BY 4.0 (annotations), Flickr terms (pictures)",
+            "Files": "https://cocodataset.org/#download",
+        }
+        parts.append(f"## {task.env_id}\n\n{summary}\n\n{fact_table(facts)}\n\n{page}\n")
     return "\n".join(parts)
+
+
+def documentation(entry_point: str) -> tuple[str, str, str]:
+    """The summary of an environment's class, an empty line, and the rest of its docstring."""
+    creator = load_env_creator(entry_point)
+    return inspect.cleandoc(creator.__doc__ or "").replace("\n## ", "\n### ").partition("\n\n")
+
+
+def fact_table(facts: dict[str, str]) -> str:
+    """A table of two columns."""
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {cell(text)} |" for name, text in facts.items())])
 
 
 PAGES = {"program_language.md": program_language, "environments.md": environments}

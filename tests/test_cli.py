@@ -14,7 +14,7 @@ from vispro_gym.interpreter import doctor
 from vispro_gym.interpreter.doctor import Examination, examine
 from vispro_gym.interpreter.guest.confine import missing
 from vispro_gym.perception.store import Store
-from vispro_gym.registration import ENVIRONMENTS
+from vispro_gym.registration import ENVIRONMENTS, TASK_REWARDS
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
@@ -22,6 +22,22 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert all(row.env_id in printed for row in ENVIRONMENTS)
     assert "VisProg-GQA-Repair-v0" in printed
+    assert all(row.env_id in printed for row in TASK_REWARDS)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["audit", TASK_REWARDS[0].env_id, "--split", "val"],
+        ["run", TASK_REWARDS[1].env_id, "--program", "/dev/null"],
+        ["play", TASK_REWARDS[2].env_id],
+        ["doctor", "--env", TASK_REWARDS[3].env_id],
+    ],
+)
+def test_task_rewards_are_not_for_programs(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command) == 2
+    printed = capsys.readouterr().err
+    assert "is an environment of task rewards, whose actions are no programs. Expected an environment of programs" in printed
 
 
 def test_prompt(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ from vispro_gym.perception import BackendError
 from vispro_gym.perception.cache import default_folder
 from vispro_gym.perception.store import Store
 from vispro_gym.programs.prompt import build_prompt
-from vispro_gym.registration import ENVIRONMENTS, REPAIR_ATTEMPTS
+from vispro_gym.registration import ENVIRONMENTS, REPAIR_ATTEMPTS, TASK_REWARDS
 
 
 @dataclass
@@ -41,6 +41,12 @@ class List:
         Console().print(table)
         example = ENVIRONMENTS[0].repair_id
         Console().print(f"Each also with {REPAIR_ATTEMPTS} attempts and feedback: {example} and so on.", highlight=False)
+        table = Table(show_lines=True)
+        table.add_column("task reward", no_wrap=True)
+        table.add_column("what it asks, what it rewards")
+        for task in TASK_REWARDS:
+            table.add_row(task.env_id, f"{task.summary}\n[dim]{task.reward}")
+        Console().print(table)
         return 0
 
 

@@ -1,4 +1,4 @@
-"""The table of environments. Adding a row registers, documents and tests an environment."""
+"""The tables of environments. Adding a row registers, documents and tests an environment."""
 
 from __future__ import annotations
 
@@ -241,12 +241,71 @@ ENVIRONMENTS: tuple[EnvironmentRow, ...] = (
 )
 
 
+@dataclass(frozen=True)
+class TaskRewardRow:
+    """One environment of a task reward: a picture in, boxes, segments, colours or a caption out, a real number back.
+
+    All of them use COCO: annotations CC BY 4.0, pictures under Flickr terms, https://cocodataset.org/#download.
+
+    Attributes:
+        task: The task; the environment's id is made of it.
+        entry_point: Class, as "module:name".
+        reward: What is rewarded, in a few words.
+        metric: What the corpus metric says.
+        summary: One line for tables.
+    """
+
+    task: str
+    entry_point: str
+    reward: str
+    metric: str
+    summary: str
+
+    @property
+    def env_id(self) -> str:
+        """Id for `gymnasium.make`."""
+        return f"TaskReward-{self.task}-v0"
+
+
+TASK_REWARDS: tuple[TaskRewardRow, ...] = (
+    TaskRewardRow(
+        "Detection",
+        "vispro_gym.envs.task_reward:DetectionEnv",
+        reward="objects found at ten IoU thresholds, less a penalty on duplicates",
+        metric="AP, AP50, AP75, AR, by size of objects",
+        summary="All objects of a picture, in boxes with labels and scores",
+    ),
+    TaskRewardRow(
+        "Panoptic",
+        "vispro_gym.envs.task_reward:PanopticEnv",
+        reward="IoU of matched segments, less a penalty on unmatched ones",
+        metric="PQ, SQ, RQ, PQ of things and of stuff",
+        summary="A category for every pixel of a picture, and which object it belongs to",
+    ),
+    TaskRewardRow(
+        "Colorization",
+        "vispro_gym.envs.task_reward:ColorizationEnv",
+        reward="colourfulness: share of vivid pixels times entropy of their hues",
+        metric="mean colourfulness, mean error of colours",
+        summary="Colours for a picture that is shown in shades of grey",
+    ),
+    TaskRewardRow(
+        "Captioning",
+        "vispro_gym.envs.task_reward:CaptioningEnv",
+        reward="CIDEr-D",
+        metric="CIDEr, BLEU-1 to BLEU-4",
+        summary="A sentence that describes a picture",
+    ),
+)
+"""The environments of task rewards (Pinto et al., ICML 2023). A row here registers, documents and tests one."""
+
+
 REPAIR_ATTEMPTS = 3
 """Programs that may be tried in an episode of the "-Repair" ids."""
 
 
 def register_environments() -> None:
-    """Registers every row with Gymnasium, once plainly and once as "-Repair", with several attempts per episode.
+    """Registers every row with Gymnasium; those of `ENVIRONMENTS` once more as "-Repair", with several attempts per episode.
 
     Rows that are registered already are left alone.
     """
@@ -260,3 +319,11 @@ def register_environments() -> None:
                     vector_entry_point="vispro_gym.envs.vector:VisualProgramVectorEnv",
                     kwargs={"dataset": row.dataset, "split": row.splits[0]} | options,
                 )
+    for task in TASK_REWARDS:
+        if task.env_id not in gym.registry:
+            gym.register(
+                task.env_id,
+                entry_point=task.entry_point,
+                vector_entry_point=f"vispro_gym.envs.task_reward.vector:{task.task}VectorEnv",
+                kwargs={"split": "train"},
+            )

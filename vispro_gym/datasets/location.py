@@ -48,12 +48,13 @@ def folder_of(name: str) -> Path | None:
     return None
 
 
-def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> Location:
+def locate(name: str, data_dir: str | os.PathLike[str] | None = None, mini: str | None = None) -> Location:
     """Finds the folder of a dataset.
 
     Args:
         name: Dataset name as in the environment id, for example "GQA".
         data_dir: The dataset's root folder, or None to look in the environment variables and then use the mini data.
+        mini: Name of the mini data, where it is not the dataset's: some ways to read COCO have pictures of their own.
 
     Raises:
         MissingDataError: If a folder was named, by argument or environment variable, that does not exist.
@@ -80,7 +81,7 @@ def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> Locatio
             return _at(root.resolve())
     if (found := folder_of(name)) is not None:
         return _at(found)
-    root = mini_root(name)
+    root = mini_root(mini or name)
     say_once(
         f"{name} uses the generated mini data in {root}: drawn scenes for trying things out, not the benchmark. "
         f"Pass data_dir=... or set VISPRO_DATA_{name.upper()} to use the real data."

@@ -4,6 +4,7 @@ from vispro_gym.envs.boxes import COCOEnv, OmniLabelEnv, RefCOCOEnv, RefCOCOgEnv
 from vispro_gym.envs.matching import COCOCaptionsEnv, Flickr30kEnv, SugarCREPEEnv, WinoGroundEnv
 from vispro_gym.envs.open_questions import AOKVQAEnv, OKVQAEnv, TallyQAEnv, VQAv2Env
 from vispro_gym.envs.questions import CLEVREnv, GQAEnv
+from vispro_gym.envs.task_reward import CaptioningEnv, ColorizationEnv, DetectionEnv, PanopticEnv, Scored, TaskRewardEnv
 from vispro_gym.envs.visual_program import VisualProgramEnv
 from vispro_gym.envs.yes_no import NLVR2Env, NLVREnv, POPEEnv, VSREnv
 
@@ -12,6 +13,9 @@ __all__ = [
     "CLEVREnv",
     "COCOCaptionsEnv",
     "COCOEnv",
+    "CaptioningEnv",
+    "ColorizationEnv",
+    "DetectionEnv",
     "Flickr30kEnv",
     "GQAEnv",
     "NLVR2Env",
@@ -19,11 +23,14 @@ __all__ = [
     "OKVQAEnv",
     "OmniLabelEnv",
     "POPEEnv",
+    "PanopticEnv",
     "RefCOCOEnv",
     "RefCOCOgEnv",
     "RefCOCOplusEnv",
+    "Scored",
     "SugarCREPEEnv",
     "TallyQAEnv",
+    "TaskRewardEnv",
     "VQAv2Env",
     "VSREnv",
     "VisualProgramEnv",

@@ -59,6 +59,7 @@ GENERATORS = {
     "COCOCaptions": Generator(
         "coco_captions:write_coco_captions", ("photos", "gqa", "drawing", "json_files.py", "captioned.py", "coco_captions.py")
     ),
+    "StillLifes": Generator("still_lifes:write_still_lifes", ("photos", "gqa", "drawing", "json_files.py", "still_lifes.py")),
 }
 """The datasets that have mini data."""
 
