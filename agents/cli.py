@@ -58,6 +58,21 @@ def _reinforce(argv: list[str]) -> None:
     _summarise(reinforce.train(args, Console()), args)
 
 
+def _task_reward(argv: list[str]) -> None:
+    from vispro_agents import task_reward
+
+    args = _parse(task_reward.Args, "task-reward", argv)
+    task_reward.train(args, Console())
+    if args.iterations and args.objective == "reward":
+        Console().print(f"What tuning did: vispro-agents reward-analysis {args.run_dir}", soft_wrap=True, highlight=False)
+
+
+def _reward_analysis(argv: list[str]) -> None:
+    from vispro_agents import reward_analysis
+
+    reward_analysis.run(_parse(reward_analysis.Args, "reward-analysis", argv), Console())
+
+
 def _evaluate(argv: list[str]) -> None:
     from vispro_agents import evaluate
 
@@ -95,6 +110,8 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
     "demo": (_demo, "train a small policy on the mini data and write a report (what `make demo` runs)"),
     "filtered-bc": (_filtered_bc, "train by filtered behaviour cloning: Grow, Improve, repeat"),
     "reinforce": (_reinforce, "train by REINFORCE, without a baseline or with leave-one-out"),
+    "task-reward": (_task_reward, "tune a vision model with the reward of its task, after imitating annotations"),
+    "reward-analysis": (_reward_analysis, "draw what tuning with a task reward did to a model's answers"),
     "evaluate": (_evaluate, "measure one policy, or several as a leaderboard"),
     "report": (_report, "write pages about a run: its learning curve, and episodes with what programs saw"),
     "persistent": (_persistent, "find the types of error that survive training, to correct them by hand"),

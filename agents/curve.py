@@ -31,6 +31,7 @@ class Point:
         trained_on: Number of programs that it was trained on in this phase.
         grow_reward: Mean reward of the programs that were sampled in this phase; None if none were.
         executed: Number of programs that were sampled and executed in training so far.
+        metric: The metric of the whole evaluation split, where it is not the reward: the learner of task rewards has both.
     """
 
     policy: str
@@ -42,6 +43,7 @@ class Point:
     trained_on: int = 0
     grow_reward: float | None = None
     executed: int = 0
+    metric: dict[str, float] = field(default_factory=dict)
 
 
 def policy_path(folder: Path) -> Path:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from vispro_agents.cluster import address_of, import_ray
 from vispro_agents.curve import CURVE, Point, read_curve
@@ -70,8 +70,21 @@ def check(args: RunArgs) -> None:
         import_ray()
 
 
-def settings_of(args: RunArgs) -> dict[str, Any]:
+class Resumable(Protocol):
+    """Arguments of a run that can be resumed, a dataclass of a learner's module."""
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of the run."""
+
+    @property
+    def iterations(self) -> int:
+        """Iterations, of which more may be asked later."""
+
+
+def settings_of(args: Resumable) -> dict[str, Any]:
     """The arguments as JSON with the learner's name, but for those that change no result: where files, figures and work go."""
+    assert is_dataclass(args) and not isinstance(args, type)
     settings: dict[str, Any] = json.loads(json.dumps(asdict(args), default=str))
     corrections = getattr(args, "corrections", None)
     if corrections is not None:  # what is in the file counts, not where it is
@@ -81,7 +94,7 @@ def settings_of(args: RunArgs) -> dict[str, Any]:
     }
 
 
-def read_points(args: RunArgs) -> list[Point]:
+def read_points(args: Resumable) -> list[Point]:
     """The finished phases of the run to resume; none of a new one."""
     if not (args.run_dir / CURVE).exists():
         return []

@@ -87,13 +87,13 @@ class Optimizer:
         self.args = args
         self.policy = policy
         self._weights = [weight for weight in policy.model.parameters() if weight.requires_grad]
-        optimizers = _optimizers(policy.model, self._weights, args, learning_rate)
+        optimizers = make_optimizers(policy.model, self._weights, args, learning_rate)
         # The policy's model is where it shall be already.
         self._accelerator = Accelerator(device_placement=False)
         self._model, *self._optimizers = self._accelerator.prepare(policy.model, *optimizers)
         self._schedules = []
         if total_steps is not None:
-            factor = partial(_cosine, total_steps=total_steps)
+            factor = partial(cosine, total_steps=total_steps)
             self._schedules = [torch.optim.lr_scheduler.LambdaLR(optimizer, factor) for optimizer in optimizers]
         if args.gradient_checkpointing:
             policy.model.activation_checkpointing_enable()
@@ -141,10 +141,19 @@ class Optimizer:
             optimizer.load_state_dict(state[str(number)])
 
 
-def _optimizers(
+def make_optimizers(
     model: Any, weights: Sequence[torch.nn.Parameter], args: OptimizerArgs, learning_rate: float
 ) -> list[torch.optim.Optimizer]:
-    outside = {id(layer.weight) for layer in (model.get_input_embeddings(), model.get_output_embeddings()) if layer is not None}
+    """AdamW; or Muon for the matrices inside a model of transformers, and AdamW for its tables, its output and all else.
+
+    Args:
+        model: The model.
+        weights: Those of its weights that are trained.
+        args: Says which.
+        learning_rate: Learning rate of all.
+    """
+    tables = [module for module in model.modules() if isinstance(module, torch.nn.Embedding)]
+    outside = {id(layer.weight) for layer in (*tables, model.get_output_embeddings()) if layer is not None}
     matrices = [weight for weight in weights if weight.ndim == 2 and id(weight) not in outside and args.optimizer == "muon"]
     inside = {id(weight) for weight in matrices}
     others = [weight for weight in weights if id(weight) not in inside]
@@ -159,7 +168,7 @@ def _optimizers(
     return optimizers
 
 
-def _cosine(step: int, total_steps: int) -> float:
+def cosine(step: int, total_steps: int) -> float:
     """Factor of the learning rate: a short rise, which does not begin at 0 (a run may have one step), then a cosine to 0."""
     warmup = max(1, min(total_steps // 10, max(5, total_steps // 20)))
     if step < warmup:

@@ -221,7 +221,9 @@ def test_class_weights() -> None:
     assert class_weights([5, 5, 5]).tolist() == pytest.approx([1, 1, 1])
     assert class_weights([1, 3], smoothing=0) == pytest.approx([1.5, 0.5])
     counts = np.random.default_rng(0).integers(0, 1000, 80)
-    assert class_weights(counts).mean() == pytest.approx(1)
+    counts[:3] = 0
+    assert class_weights(counts)[counts > 0].mean() == pytest.approx(1)
+    assert class_weights([0, 1, 3])[1:] == pytest.approx([16 / 11, 6 / 11]), "classes that do not occur change nothing"
     assert class_weights(counts) == pytest.approx(class_weights(counts * 7))
     for bad in ([], [0, 0], [-1, 2], [float("nan")], [[1]]):
         with pytest.raises(ValueError, match="Expected a list of finite numbers of at least 0"):

@@ -33,10 +33,10 @@ array([[0.8, 0. , 0. ]])
 >>> box_counts(predicted, gold)
 BoxCounts(matched=array([1]), duplicates=array([1]), unmatched=array([1]), gold=array([2]))
 
-Of 0 and 9 instances of two classes, the class that was never seen weighs 21 times as much:
+Of 1 and 19 instances of two classes, the rarer one weighs ten times as much:
 
->>> class_weights([0, 9]).round(3)
-array([1.909, 0.091])
+>>> class_weights([1, 19]).round(3)
+array([1.818, 0.182])
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ class BoxCounts(NamedTuple):
 
 
 def class_weights(counts: ArrayLike, smoothing: float = 0.05) -> NDArray[np.float64]:
-    """Weights that make rare classes count more: `1 / (n_c + smoothing * sum of all n)`, scaled to a mean of 1.
+    """Weights that make rare classes count more: `1 / (n_c + smoothing * sum of all n)`.
+
+    They are scaled so that those of the classes that occur have a mean of 1, as all do in COCO, for which the released code is.
 
     Args:
         counts: `(C,)`, how many instances of each class the training data hold (n).
@@ -141,7 +143,7 @@ def class_weights(counts: ArrayLike, smoothing: float = 0.05) -> NDArray[np.floa
     if not 0 <= smoothing < np.inf or (smoothing == 0 and not numbers.all()):
         raise ValueError(f"smoothing={smoothing!r}. Expected at least 0, and above 0 if a class has no instance.")
     weights: NDArray[np.float64] = 1 / (numbers + smoothing * numbers.sum())
-    weights /= weights.mean()
+    weights /= weights[numbers > 0].mean()
     return weights
 
 

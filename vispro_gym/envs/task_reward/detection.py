@@ -75,9 +75,9 @@ class DetectionEnv(TaskRewardEnv):
     no objects.
 
     With `reward="recall"` all weights are 1: the reward is at most the number of objects, at least -0.3 times that of boxes. With
-    `reward="map"` class c weighs 1 / (n_c + 0.05 n), scaled to a mean of 1, where n_c of the n objects of the whole split are of
-    that class: rare ones count more, and the bounds are sums of weights. An empty action earns 0.0; so does any where there is
-    nothing to find.
+    `reward="map"` class c weighs 1 / (n_c + 0.05 n), where n_c of the n objects of the whole split are of that class, scaled to a
+    mean of 1 over the classes that occur: rare ones count more, and the bounds are sums of weights. An empty action earns 0.0; so
+    does any where there is nothing to find.
 
     No reward depends on scores, but mAP does. The policy learns them beside the reward, as in the paper: `confidence_targets`.
 
