@@ -11,7 +11,6 @@ public.
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -26,7 +25,8 @@ import numpy as np
 from vispro_gym.datasets.base import Dataset
 from vispro_gym.datasets.boxes import boxes_of
 from vispro_gym.datasets.coco_pictures import CocoPictures, read_instances
-from vispro_gym.datasets.errors import DatasetError, MissingDataError
+from vispro_gym.datasets.coco_splits import find_split, picture_path
+from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.images import image_ref
 from vispro_gym.datasets.index import Builder
 from vispro_gym.datasets.json_stream import scan_list
@@ -34,10 +34,7 @@ from vispro_gym.datasets.records import LARGEST_ID, natural
 from vispro_gym.datasets.sample import ImageRef, Sample
 from vispro_gym.datasets.scene import Scene, SceneCache
 
-_SHORT = {part: (f"{part}2017", f"{part}2014") for part in ("train", "val")}
-_DOWNLOADS = "https://cocodataset.org/#download"
 _EXPECTED = 'COCO instances, {"images": [...], "annotations": [...], "categories": [...]}'
-_FILE_NAME = re.compile(r"\w[^/\\:\0\ud800-\udfff]{0,100}")
 _MOST_CATEGORIES = 10**6  # an image id and a category id together fit into 64 bits
 # what the official metric reads of an annotation: outlines, most of the file, are none of it
 _KEPT = ("id", "image_id", "category_id", "bbox", "area", "iscrowd")
@@ -57,30 +54,12 @@ class COCO(Dataset):
     type_field = "category"
 
     def _sources(self) -> list[Path]:
-        root = self.location.root
-        names = _SHORT.get(self.split, (self.split,))
-        paths = {name: root / "annotations" / f"instances_{name}.json" for name in names}
-        found = next((name for name, path in paths.items() if path.is_file()), None)
-        if found is None:
-            raise MissingDataError(self._missing(root, names))
-        self._path = paths[found]
-        self._folder = found
-        self._experts_path = root / f"expert_programs_{found}.json"
-        part = match[0] if (match := re.match(r"(?:train|val)20\d\d", found)) else found
-        layout = f"{part}/COCO_{part}_{{id:012d}}.jpg" if part.endswith("2014") else f"{part}/{{id:012d}}.jpg"
-        self._pictures = CocoPictures(root, [layout], self.images)
+        found = find_split(self.name, "instances", self.split, self.location.root)
+        self._path, self._folder = found.path, found.name
+        self._experts_path = self.location.root / f"expert_programs_{found.name}.json"
+        self._pictures = CocoPictures(self.location.root, [found.layout], self.images)
         self._scenes = SceneCache(self._read_scene)
         return [self._path]
-
-    def _missing(self, root: Path, names: tuple[str, ...]) -> str:
-        splits = sorted(path.stem.removeprefix("instances_") for path in (root / "annotations").glob("instances_*.json"))
-        there = f"Splits found there: {', '.join(splits)}." if splits else "No instance files were found there."
-        secret = " The annotations of test sets are not public." if self.split.startswith("test") else ""
-        files = " or ".join(f"annotations/instances_{name}.json" for name in names)
-        return (
-            f"COCO has no split {self.split!r} in {root}. Expected {files}.{secret} {there} "
-            f"The official files are at {_DOWNLOADS}."
-        )
 
     def _build(self, builder: Builder) -> None:
         add = {
@@ -165,12 +144,7 @@ class COCO(Dataset):
         )
 
     def _ref(self, image_id: int, image: Any) -> ImageRef:
-        path = self._pictures.path(image_id)
-        name = image.get("file_name")
-        # the file's own word comes first: where the format is COCO's but not the pictures, ids mean other pictures
-        if isinstance(name, str) and _FILE_NAME.fullmatch(name):
-            named = [self.location.root / folder / name for folder in (self._folder, f"images/{self._folder}")]
-            path = next((candidate for candidate in named if candidate.exists()), path)
+        path = picture_path(self.location.root, self._folder, image.get("file_name"), self._pictures.path(image_id))
         return image_ref(path, str(image_id), partial(self._scenes.get, str(image_id)), self.images)
 
     def _read_scene(self, image_id: str) -> Scene | None:

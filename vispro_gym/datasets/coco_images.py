@@ -12,7 +12,6 @@ have in common, the boxes and the captions; panoptic segments are in `vispro_gym
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from array import array
 from collections import Counter
@@ -24,7 +23,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from vispro_gym.datasets.base import Dataset
 from vispro_gym.datasets.coco_pictures import CocoPictures, box_of, scene_from_instances
-from vispro_gym.datasets.errors import DatasetError, MissingDataError
+from vispro_gym.datasets.coco_splits import find_split, picture_path
+from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.images import image_ref
 from vispro_gym.datasets.index import Builder
 from vispro_gym.datasets.json_stream import Record, scan_list
@@ -32,13 +32,8 @@ from vispro_gym.datasets.records import natural, record_value
 from vispro_gym.datasets.sample import ImageRef, Sample
 from vispro_gym.datasets.scene import Box
 
-_SHORT = {part: (f"{part}2017", f"{part}2014") for part in ("train", "val")}
-_DOWNLOADS = "https://cocodataset.org/#download"
 # what the official metric reads of an annotation: outlines, most of the file, are none of it
 _KEPT = ("id", "image_id", "category_id", "bbox", "area", "iscrowd")
-
-FILE_NAME = re.compile(r"\w[^/\\:\0\ud800-\udfff]{0,100}")
-"""File names that cannot lead out of a folder."""
 
 
 class CocoCategory(NamedTuple):
@@ -77,29 +72,11 @@ class CocoImages(Dataset):
     keeps_empty: ClassVar[bool] = False
 
     def _sources(self) -> list[Path]:
-        root = self.location.root
-        names = _SHORT.get(self.split, (self.split,))
-        paths = {name: root / "annotations" / f"{self.kind}_{name}.json" for name in names}
-        found = next((name for name, path in paths.items() if path.is_file()), None)
-        if found is None:
-            raise MissingDataError(self._missing(root, names))
-        self._path = paths[found]
-        self._folder = found
-        self._experts_path = root / f"expert_programs_{found}.json"
-        part = match[0] if (match := re.match(r"(?:train|val)20\d\d", found)) else found
-        layout = f"{part}/COCO_{part}_{{id:012d}}.jpg" if part.endswith("2014") else f"{part}/{{id:012d}}.jpg"
-        self._pictures = CocoPictures(root, [layout], self.images)
+        found = find_split(self.name, self.kind, self.split, self.location.root)
+        self._path, self._folder = found.path, found.name
+        self._experts_path = self.location.root / f"expert_programs_{found.name}.json"
+        self._pictures = CocoPictures(self.location.root, [found.layout], self.images)
         return [self._path]
-
-    def _missing(self, root: Path, names: tuple[str, ...]) -> str:
-        splits = sorted(path.stem.removeprefix(f"{self.kind}_") for path in (root / "annotations").glob(f"{self.kind}_*.json"))
-        there = f"Splits found there: {', '.join(splits)}." if splits else f"No files of {self.kind} were found there."
-        secret = " The annotations of test sets are not public." if self.split.startswith("test") else ""
-        files = " or ".join(f"annotations/{self.kind}_{name}.json" for name in names)
-        return (
-            f"{self.name} has no split {self.split!r} in {root}. Expected {files}.{secret} {there} "
-            f"The official files are at {_DOWNLOADS}."
-        )
 
     def _build(self, builder: Builder) -> None:
         lists = ", ".join(f'"{member}": [...]' for member in self.members)
@@ -165,12 +142,7 @@ class CocoImages(Dataset):
         return annotation
 
     def _ref(self, image_id: int, image: Any, where: str) -> ImageRef:
-        path = self._pictures.path(image_id)
-        name = image.get("file_name")
-        # the file's own word comes first: where the format is COCO's but not the pictures, ids mean other pictures
-        if isinstance(name, str) and FILE_NAME.fullmatch(name):
-            named = [self.location.root / folder / name for folder in (self._folder, f"images/{self._folder}")]
-            path = next((candidate for candidate in named if candidate.exists()), path)
+        path = picture_path(self.location.root, self._folder, image.get("file_name"), self._pictures.path(image_id))
         # a scene without objects: it tells the size that the annotations are for, and that saves opening the file
         return image_ref(path, str(image_id), partial(scene_from_instances, image, (), {}, where), self.images)
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vispro_gym.datasets.coco_images import FILE_NAME, CocoImages
+from vispro_gym.datasets.coco_images import CocoImages
+from vispro_gym.datasets.coco_splits import FILE_NAME
 from vispro_gym.datasets.errors import DatasetError, MissingDataError
 from vispro_gym.datasets.images import read_image
 from vispro_gym.datasets.records import natural, record_list, record_value

@@ -96,6 +96,21 @@ def draw(dataset: Dataset, rng: np.random.Generator) -> tuple[int, int]:
     return int(rng.integers(len(dataset))), int(rng.integers(1 << 31)) if dataset.is_shuffled else 0
 
 
+def chosen_position(dataset: Dataset, options: Any) -> int | None:
+    """Position of the sample that the options of a reset choose; None if they leave it to chance.
+
+    Raises:
+        DatasetError: If there is no such sample.
+        ValueError: If there is no such option.
+        TypeError: If the options are no dict.
+    """
+    if options is not None and not isinstance(options, dict):
+        raise TypeError(f"options={options!r} is no dict. Expected {{'sample_id': ...}} or None.")
+    if unknown := [name for name in options or {} if name != "sample_id"]:
+        raise ValueError(f"unknown reset option {', '.join(map(repr, unknown))}. Expected: 'sample_id'.")
+    return dataset.position(options["sample_id"]) if options else None
+
+
 class Pictures:
     """The pictures of observations. Those that were asked for last are kept, as many as fit into 16 MiB.
 

@@ -17,7 +17,15 @@ from vispro_gym.counterfactual import CounterfactualScenes
 from vispro_gym.datasets import DATASETS, Dataset, Sample, open_dataset
 from vispro_gym.datasets.errors import say_once
 from vispro_gym.engine import Engine, Job, Outcome
-from vispro_gym.envs.episode import MAX_FEEDBACK_CHARACTERS, MAX_QUERY_CHARACTERS, Episode, Observation, Pictures, draw
+from vispro_gym.envs.episode import (
+    MAX_FEEDBACK_CHARACTERS,
+    MAX_QUERY_CHARACTERS,
+    Episode,
+    Observation,
+    Pictures,
+    chosen_position,
+    draw,
+)
 from vispro_gym.envs.spaces import UnicodeText
 from vispro_gym.interpreter.shared import shared_interpreter
 from vispro_gym.interpreter.types import Isolation
@@ -168,11 +176,7 @@ class VisualProgramEnv(gym.Env[Observation, str]):
             TypeError: If the options are no dict.
             gymnasium.error.DependencyNotInstalled: If there is no pygame for `render_mode="human"`.
         """
-        if options is not None and not isinstance(options, dict):
-            raise TypeError(f"options={options!r} is no dict. Expected {{'sample_id': ...}} or None.")
-        if unknown := [name for name in options or {} if name != "sample_id"]:
-            raise ValueError(f"unknown reset option {', '.join(map(repr, unknown))}. Expected: 'sample_id'.")
-        chosen = self.dataset.position(options["sample_id"]) if options else None
+        chosen = chosen_position(self.dataset, options)
         super().reset(seed=seed)
         drawn, shuffle = draw(self.dataset, self.np_random)  # in any case, so that options do not shift later episodes
         sample = self.dataset.sample(drawn if chosen is None else chosen, shuffle)

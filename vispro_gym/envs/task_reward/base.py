@@ -17,7 +17,7 @@ from vispro_gym.datasets.coco_images import CocoImages
 from vispro_gym.datasets.errors import say_once
 from vispro_gym.datasets.location import locate
 from vispro_gym.datasets.sample import Sample
-from vispro_gym.envs.episode import Pictures, draw
+from vispro_gym.envs.episode import Pictures, chosen_position, draw
 from vispro_gym.envs.visual_program import MAX_IMAGE_SIZE
 
 MINI_DATA = "StillLifes"
@@ -172,11 +172,7 @@ class TaskRewardEnv(gym.Env[NDArray[np.uint8], Any]):
             ValueError: If there is no such option.
             TypeError: If the options are no dict.
         """
-        if options is not None and not isinstance(options, dict):
-            raise TypeError(f"options={options!r} is no dict. Expected {{'sample_id': ...}} or None.")
-        if unknown := [name for name in options or {} if name != "sample_id"]:
-            raise ValueError(f"unknown reset option {', '.join(map(repr, unknown))}. Expected: 'sample_id'.")
-        chosen = self.dataset.position(options["sample_id"]) if options else None
+        chosen = chosen_position(self.dataset, options)
         super().reset(seed=seed)
         drawn, _ = draw(self.dataset, self.np_random)  # in any case, so that options do not shift later episodes
         sample = self.dataset.sample(drawn if chosen is None else chosen)
