@@ -44,7 +44,7 @@ _VERSION = {b"vispro_agents.experience": b"1"}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tried program.
+    """One tried program; or, in a run of `task_reward`, one answer to a picture, which has tokens and no query or program.
 
     Attributes:
         phase: What it was tried for: a demonstration of the expert, the Grow step, an on-policy step, a hand-written
@@ -58,8 +58,8 @@ class Row:
         query: The text query.
         reply: What the policy wrote.
         program: The program found in the reply; None if there is none.
-        outcome: How it ended, one of `vispro_gym.engine.OUTCOMES`.
-        reward: 0.0 or 1.0.
+        outcome: How it ended, one of `vispro_gym.engine.OUTCOMES`; "scored" for an answer to a picture.
+        reward: 0.0 or 1.0; any number for an answer to a picture.
         step: Optimizer step of a learner on policy, counted from 1; 0 for all others.
         question_type: Type of the question; "" if it is unknown.
         answer: What the program answered, as text; None if it gave no answer.

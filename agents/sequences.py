@@ -80,10 +80,12 @@ class BoxCodec(Codec):
         labels: Number of labels.
         bins: Number of tokens for coordinates.
         most: Boxes that a sequence holds at most; of an annotation with more, a random choice is encoded.
+        is_confident: Whether confidences have been learned. Annotations do not teach them: every annotated box is right.
     """
 
-    def __init__(self, size: int, labels: int, bins: int = 64, most: int = 8) -> None:
+    def __init__(self, size: int, labels: int, bins: int = 64, most: int = 8, is_confident: bool = False) -> None:
         self.size, self.labels, self.bins, self.most = size, labels, bins, most
+        self.is_confident = is_confident
         self.length = BOX_TOKENS * most + 1
         self._label = _FIRST + bins
         self._sure = self._label + labels  # and the token before the last, "wrong"; the last is "right"
@@ -104,25 +106,26 @@ class BoxCodec(Codec):
         for item in boxes:
             left, top, right, bottom = item["box"]
             tokens += [self._bin(edge) for edge in (top, left, bottom, right)]
-            # An annotation does not tell how sure a model should be: as often right as wrong, so that it learns to say nothing.
-            tokens += [self._label + int(item["label"]), self._sure + rng.randrange(2)]
+            tokens += [self._label + int(item["label"]), self._sure + 1]
         return [*tokens, END]
 
     def decode(self, tokens: Sequence[int], probs: NDArray[np.float32]) -> tuple[dict[str, Any], ...]:
-        """Boxes; the score of one is the probability of its label, times that of being right."""
+        """Boxes; the score of one is the probability of its label, times that of being right where that has been learned."""
         boxes = []
         for start in range(0, len(tokens) - BOX_TOKENS + 1, BOX_TOKENS):
             part = tokens[start : start + BOX_TOKENS]
             if END in part:
                 break
             top, left, bottom, right = ((token - _FIRST + 0.5) * self.size / self.bins for token in part[:_LABEL])
-            sure = float(probs[start + _CONFIDENCE])
-            sure = sure if part[_CONFIDENCE] == self._sure + 1 else 1.0 - sure
+            score = float(probs[start + _LABEL])
+            if self.is_confident:
+                sure = float(probs[start + _CONFIDENCE])
+                score *= sure if part[_CONFIDENCE] == self._sure + 1 else 1.0 - sure
             boxes.append(
                 {
                     "box": np.array([left, top, right, bottom], np.float32),
                     "label": np.int64(part[_LABEL] - self._label),
-                    "score": np.array(min(1.0, sure * float(probs[start + _LABEL])), np.float32),
+                    "score": np.array(min(1.0, score), np.float32),
                 }
             )
         return tuple(boxes)
@@ -149,7 +152,8 @@ class BoxCodec(Codec):
 
     def settings(self) -> dict[str, Any]:
         """See `Codec.settings`."""
-        return {"size": self.size, "labels": self.labels, "bins": self.bins, "most": self.most}
+        sizes = {"size": self.size, "labels": self.labels, "bins": self.bins, "most": self.most}
+        return {**sizes, "is_confident": self.is_confident}
 
     def _bin(self, edge: float) -> int:
         return _FIRST + min(self.bins - 1, max(0, int(edge * self.bins / self.size)))

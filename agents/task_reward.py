@@ -242,8 +242,9 @@ class _Run:
         width = max(map(len, rows))
         tokens = torch.tensor([row + [codec.end] * (width - len(row)) for row in rows], device=self.accelerator.device)
         log_probs = self.network(self.policy.pixels([shown.observation for shown in batch]), tokens)
-        chosen = log_probs.gather(-1, tokens[..., None])[..., 0].masked_fill(~_counts(tokens, codec), 0.0)
-        return -chosen.sum() / sum(map(len, rows)), {}
+        taught = _counts(tokens, codec) & ~self._supervised(tokens)
+        chosen = log_probs.gather(-1, tokens[..., None])[..., 0].masked_fill(~taught, 0.0)
+        return -chosen.sum() / taught.sum(), {}
 
     def _tuning_loss(self, batch: Sequence[Shown], name: str, iteration: int, step: int) -> tuple[Tensor, dict[str, float]]:
         """REINFORCE with the leave-one-out baseline, and the confidence loss."""
@@ -260,17 +261,22 @@ class _Run:
         advantages = torch.tensor((groups - others).ravel(), dtype=torch.float32, device=tokens.device)
 
         log_probs = self.network(self.policy.pixels(observations), tokens)
-        sure = torch.from_numpy(codec.supervised).to(tokens.device)[: tokens.shape[1]]
+        sure = self._supervised(tokens)
         counted = _counts(tokens, codec)
         chosen = log_probs.gather(-1, tokens[..., None])[..., 0].masked_fill(~counted | sure, 0.0)
         loss = -(advantages * chosen.sum(-1)).mean()
         if isinstance(codec, BoxCodec) and args.reward == "map":
+            codec.is_confident = True
             wanted = np.stack([codec.confidence_targets(each.details["confidence_targets"]) for each in scored])
             targets = torch.from_numpy(wanted).to(tokens.device)[:, : tokens.shape[1]]
             entropies = -(targets * log_probs.masked_fill(targets == 0.0, 0.0)).sum(-1)
             loss = loss + args.confidence_weight * entropies.sum() / (counted & sure).sum().clamp(min=1)
         self.rows += self._rows("rollout", name, iteration, step + 1, samples, tokens, drawn, rewards, args.samples)
         return loss, {"reward": float(rewards.mean()), "tokens": float(counted.sum() / len(tokens))}
+
+    def _supervised(self, tokens: Tensor) -> Tensor:
+        """The positions of `tokens` that neither annotations nor rewards teach: how sure the model is."""
+        return torch.from_numpy(self.policy.codec.supervised).to(tokens.device)[: tokens.shape[1]]
 
     def _finish(self, name: str, iteration: int, steps: int) -> None:
         """End a phase: save the policy, measure its most probable answers, and add a point to the curve."""

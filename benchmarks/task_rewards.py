@@ -78,11 +78,11 @@ class Setting:
 
 # Detection is learned in both settings from the same MLE.
 SETTINGS = {
-    "detection_recall": Setting("TaskReward-Detection-v0", "AR100", 3000, 100, 2200, 1e-4, "recall"),
-    "detection_map": Setting("TaskReward-Detection-v0", "AP", 3000, 100, 2200, 1e-4, "map"),
-    "panoptic": Setting("TaskReward-Panoptic-v0", "PQ", 1200, 50, 900, 1e-4),
-    "colorization": Setting("TaskReward-Colorization-v0", "colorfulness", 600, 25, 400, 1e-4),
-    "captioning": Setting("TaskReward-Captioning-v0", "CIDEr", 1200, 75, 1100, 1e-4),
+    "detection_recall": Setting("TaskReward-Detection-v0", "AR100", 2400, 90, 1800, 1e-4, "recall"),
+    "detection_map": Setting("TaskReward-Detection-v0", "AP", 2400, 90, 1800, 1e-4, "map"),
+    "panoptic": Setting("TaskReward-Panoptic-v0", "PQ", 900, 40, 700, 1e-4),
+    "colorization": Setting("TaskReward-Colorization-v0", "colorfulness", 450, 25, 350, 1e-4),
+    "captioning": Setting("TaskReward-Captioning-v0", "CIDEr", 1000, 60, 900, 1e-4),
 }
 # Small models learn all that they can within minutes: what tuning adds is then not what more of the same would have added.
 MODEL = VisionModelArgs(image_size=32, patch_size=8, hidden_size=64, encoder_layers=2, decoder_layers=2)
