@@ -148,6 +148,10 @@ def main(argv: list[str] | None = None) -> int:
     except (UsageError, DatasetError, BackendError, OSError) as error:
         print(f"vispro-agents: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        extra = {"torchmetrics": "rewards", "pycocoevalcap": "rewards", "ray": "ray"}.get(error.name or "", "agents")
+        print(f'vispro-agents: {error.name} is not installed: pip install "vispro-gym[{extra}]"', file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("vispro-agents: interrupted", file=sys.stderr)
         return 130

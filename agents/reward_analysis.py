@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 import tyro
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -92,7 +93,10 @@ def run(args: Args, console: Console) -> dict[str, Any]:
     positions = choose_positions(len(env.dataset), min(args.pictures, len(env.dataset)), args.seed)
     before, after = (_draw(policy, env, positions, args, console) for policy in policies)
     out = args.out or args.run_dir / "analysis"
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out} can be no folder ({error.strerror}). Choose another.") from None
     numbers = {
         "pictures": len(positions),
         "distribution": _distribution(before, after, out / "distribution.png"),
@@ -113,7 +117,8 @@ def _draw(policy: Any, env: TaskRewardEnv, positions: list[int], args: Args, con
         _, drawn, actions = policy.draw(observations, args.draws, args.seed + start)
         repeated = [sample for sample in samples for _ in range(args.draws)]
         rewards += [scored.reward for scored in env.score(repeated, actions)]
-        log_probs += drawn.double().sum(1).tolist()
+        said = torch.from_numpy(~policy.codec.supervised)[: drawn.shape[1]]  # how sure it is of a box is no part of an answer
+        log_probs += (drawn.cpu() * said).double().sum(1).tolist()
         greedy += [scored.reward for scored in env.score(samples, policy.draw(observations)[2])]
     shape = (len(positions), args.draws)
     return Drawn(np.reshape(rewards, shape), np.reshape(log_probs, shape), np.array(greedy))

@@ -89,6 +89,12 @@ def settings_of(args: Resumable) -> dict[str, Any]:
     corrections = getattr(args, "corrections", None)
     if corrections is not None:  # what is in the file counts, not where it is
         settings["corrections"] = blake2b(Path(corrections).read_bytes(), digest_size=16).hexdigest()
+    init = getattr(args, "init", None)
+    if init is not None and Path(init).is_dir():  # likewise
+        digest = blake2b(digest_size=16)
+        for path in sorted(path for path in Path(init).iterdir() if path.suffix in (".safetensors", ".json")):
+            digest.update(path.read_bytes())
+        settings["init"] = digest.hexdigest()
     return {"learner": type(args).__module__.rpartition(".")[2]} | {
         key: value for key, value in settings.items() if key not in ("run_dir", "log_with", "engine", "actors")
     }

@@ -150,6 +150,11 @@ class BoxCodec(Codec):
         """The tokens of edges, in ascending order."""
         return slice(_FIRST, self._label)
 
+    @property
+    def confidences(self) -> slice:
+        """The tokens "wrong" and "right"."""
+        return slice(self._sure, self._sure + 2)
+
     def settings(self) -> dict[str, Any]:
         """See `Codec.settings`."""
         sizes = {"size": self.size, "labels": self.labels, "bins": self.bins, "most": self.most}

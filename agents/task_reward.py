@@ -5,7 +5,7 @@
       draw n >= 2 answers for each picture of a batch from the model as it is, have the environment score them, log them
       take one gradient step on  -((reward - mean reward of the other n - 1) * log p(answer | picture)).mean()
 
-That is Algorithm 2 of the paper for n = 2, but that both answers are learned from. The tokens that say how sure the model is of a
+This is what the paper does with n = 2, but that both answers are learned from. The tokens that say how sure the model is of a
 box are not part of `log p`: with `--reward map` they learn by supervision what the IoU of the model's own boxes is, which ranks
 them (the confidence loss). Answers are drawn at temperature 1 while tuning; at evaluation each token is the most probable one.
 
@@ -24,6 +24,7 @@ With `accelerate launch`, each process takes its share of each batch; their draw
 from __future__ import annotations
 
 import io
+import os
 import random
 import shutil
 from collections.abc import Sequence
@@ -58,7 +59,8 @@ from vispro_agents.vision_model import VisionModelArgs, VisionPolicy, load_polic
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.envs.task_reward import TaskRewardEnv
 
-_KEPT_BYTES = 1 << 28
+_KEPT_BYTES = 1 << 29
+_BYTES_PER_PIXEL = 12  # of a picture and its largest annotation, two maps of integers
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,8 @@ class Args:
     samples: int = 2
     """Answers that are drawn per picture."""
     mle_optimizer: Literal["adafactor", "muon"] = "adafactor"
-    """What raises likelihoods. Adafactor is the paper's; a model without pretraining learns far faster with Muon for its matrices
-    and AdamW for all other weights. Rewards are always maximised with Adafactor."""
+    """What raises likelihoods: Adafactor; or Muon for matrices and AdamW for all other weights, with which a model without
+    pretraining learns far faster. Rewards are always maximised with Adafactor."""
     mle_learning_rate: float = 1e-3
     """Peak learning rate of MLE; it falls to zero along a cosine."""
     learning_rate: float = 1e-4
@@ -141,6 +143,11 @@ def train(args: Args, console: Console | None = None) -> list[Point]:
     """
     _check(args)
     accelerator = Accelerator(mixed_precision="no")  # answers are drawn and learned from with the same numbers
+    if accelerator.num_processes == 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(
+            f"{os.environ['WORLD_SIZE']} processes were started, and each would train alone. "
+            "Expected GPUs; on CPUs, set ACCELERATE_USE_CPU=true."
+        )
     if args.batch_size % accelerator.num_processes:
         raise UsageError(f"--batch-size {args.batch_size}: expected a multiple of the {accelerator.num_processes} processes.")
     args.run_dir.mkdir(parents=True, exist_ok=True)
@@ -178,6 +185,7 @@ class _Run:
         self.points = read_points(args)
         self.experience = Experience(args.run_dir / FOLDER)
         self.verb = "tuned" if args.objective == "reward" else "continued"
+        self.teaches_confidence = args.reward == "map" and args.confidence_weight > 0.0
         last = args.run_dir / "policies" / self.points[-1].policy if self.points else args.init
         policy = None if last is None else load_policy(last)
         size = picture_size(args.model) if policy is None else policy.image_size
@@ -191,7 +199,7 @@ class _Run:
         self.policy = policy
         self.policy.network.to(accelerator.device)
         self.network = accelerator.prepare(self.policy.network)
-        self.show = lru_cache(max(1, _KEPT_BYTES // (3 * size * size)))(partial(_show, self.env))
+        self.show = lru_cache(max(1, _KEPT_BYTES // (_BYTES_PER_PIXEL * size * size)))(partial(_show, self.env))
         self.readers = ThreadPoolExecutor(4)
         self.rows: list[Row] = []  # drawn since the last time they were written
         self.drawn, self.earned = 0, 0.0  # answers of this phase that were written, and the sum of their rewards
@@ -206,10 +214,13 @@ class _Run:
         args = self.args
         tuning = iteration > 0 and args.objective == "reward"
         steps = args.steps if iteration else args.mle_steps * (args.init is None)
+        codec = self.policy.codec
+        if tuning and self.teaches_confidence and isinstance(codec, BoxCodec) and not codec.is_confident:
+            self.policy.begin_confidence(codec)
         parameters = [weight for weight in self.network.parameters() if weight.requires_grad]
         peak = args.learning_rate if iteration else args.mle_learning_rate
         chosen = "adafactor" if tuning else args.mle_optimizer
-        optimizers = [self.accelerator.prepare(optimizer) for optimizer in _optimizers(self.policy, parameters, chosen, peak)]
+        optimizers = _optimizers(self.policy, parameters, chosen, peak)
         first = self._restore(name, optimizers)
         task = self.progress.add_task(f"{name}: train", total=steps, completed=first)
         for step in range(first, steps):
@@ -265,8 +276,7 @@ class _Run:
         counted = _counts(tokens, codec)
         chosen = log_probs.gather(-1, tokens[..., None])[..., 0].masked_fill(~counted | sure, 0.0)
         loss = -(advantages * chosen.sum(-1)).mean()
-        if isinstance(codec, BoxCodec) and args.reward == "map":
-            codec.is_confident = True
+        if isinstance(codec, BoxCodec) and self.teaches_confidence:
             wanted = np.stack([codec.confidence_targets(each.details["confidence_targets"]) for each in scored])
             targets = torch.from_numpy(wanted).to(tokens.device)[:, : tokens.shape[1]]
             entropies = -(targets * log_probs.masked_fill(targets == 0.0, 0.0)).sum(-1)

@@ -196,6 +196,15 @@ class VisionPolicy:
         probs = log_probs.exp().cpu().numpy()
         return [self.codec.decode(*pair) for pair in zip(tokens.tolist(), probs, strict=True)]
 
+    def begin_confidence(self, codec: BoxCodec) -> None:
+        """Make the model undecided whether boxes are right, all alike: MLE does not teach it, and from here it is learned."""
+        output = self.network.model.decoder.get_output_embeddings()
+        with torch.no_grad():
+            for table in (output.weight, getattr(output, "bias", None)):
+                if table is not None:
+                    table[codec.confidences.start] = table[codec.confidences.start + 1]
+        codec.is_confident = True
+
     def save(self, folder: Path) -> None:
         """Write model and codec to a folder, which is made."""
         with quiet():
@@ -217,11 +226,10 @@ def load_policy(folder: Path) -> VisionPolicy:
     try:
         settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
         name, arguments = settings["codec"], settings["settings"]
-        codec = (
-            CaptionCodec(AutoTokenizer.from_pretrained(folder), **arguments)
-            if name not in _CODECS
-            else _CODECS[name](**arguments)
-        )
+        if name == CaptionCodec.__name__:
+            codec: Codec = CaptionCodec(AutoTokenizer.from_pretrained(folder), **arguments)
+        else:
+            codec = _CODECS[name](**arguments)
         with quiet():
             model = VisionEncoderDecoderModel.from_pretrained(folder)
         return VisionPolicy(model.eval(), codec, settings["mean"], settings["std"])

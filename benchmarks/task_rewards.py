@@ -25,6 +25,7 @@ import multiprocessing
 import os
 import shutil
 import statistics
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -40,6 +41,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vispro_agents.curve import read_curve
+from vispro_agents.sequences import BoxCodec
 from vispro_agents.task_reward import Args as Training
 from vispro_agents.task_reward_setup import SequenceArgs
 from vispro_agents.vision_model import VisionModelArgs
@@ -78,11 +80,11 @@ class Setting:
 
 # Detection is learned in both settings from the same MLE.
 SETTINGS = {
-    "detection_recall": Setting("TaskReward-Detection-v0", "AR100", 2400, 90, 1800, 1e-4, "recall"),
-    "detection_map": Setting("TaskReward-Detection-v0", "AP", 2400, 90, 1800, 1e-4, "map"),
-    "panoptic": Setting("TaskReward-Panoptic-v0", "PQ", 900, 40, 700, 1e-4),
-    "colorization": Setting("TaskReward-Colorization-v0", "colorfulness", 450, 25, 350, 1e-4),
-    "captioning": Setting("TaskReward-Captioning-v0", "CIDEr", 1000, 60, 900, 1e-4),
+    "detection_recall": Setting("TaskReward-Detection-v0", "AR100", 2400, 90, 1900, 1e-4, "recall"),
+    "detection_map": Setting("TaskReward-Detection-v0", "AP", 2400, 90, 1900, 1e-4, "map"),
+    "panoptic": Setting("TaskReward-Panoptic-v0", "PQ", 900, 20, 700, 1e-4),
+    "colorization": Setting("TaskReward-Colorization-v0", "colorfulness", 450, 12, 350, 1e-4),
+    "captioning": Setting("TaskReward-Captioning-v0", "CIDEr", 2200, 50, 1200, 3e-4),
 }
 # Small models learn all that they can within minutes: what tuning adds is then not what more of the same would have added.
 MODEL = VisionModelArgs(image_size=32, patch_size=8, hidden_size=64, encoder_layers=2, decoder_layers=2)
@@ -116,16 +118,27 @@ def learn(training: Training) -> None:
     """Trains, or goes on, on one core, and keeps how much processor time it took."""
     import torch
 
+    from vispro_agents.run_args import read_points
     from vispro_agents.task_reward import train
 
     logging.getLogger("vispro_gym").setLevel(logging.ERROR)
     torch.set_num_threads(1)
     clock = training.run_dir / "seconds.json"
-    if clock.exists():  # finished
+    if len(read_points(training)) > training.iterations and clock.exists():  # finished, with these settings
         return
     start = time.process_time()
     train(training)
     clock.write_text(json.dumps(time.process_time() - start))
+
+
+def pictures_of(args: Args) -> dict[str, tuple[int, int]]:
+    """Number of pictures and first image id by split; fewer for a run of fewer steps."""
+    return {split: (max(64, round(min(1.0, 5 * args.scale) * n)), first) for split, (n, first) in PICTURES.items()}
+
+
+def data_of(args: Args) -> Path:
+    """The folder of the pictures, which tells how many they are."""
+    return args.work / "-".join(["data", *(str(n) for n, _ in pictures_of(args).values())])
 
 
 def runs_of(task: str, seed: int, args: Args) -> dict[str, Training]:
@@ -133,7 +146,7 @@ def runs_of(task: str, seed: int, args: Args) -> dict[str, Training]:
     setting = SETTINGS[task]
     folder = args.work / f"seed-{seed}"
     mle = Training(
-        run_dir=folder / f"{setting.base}-mle", env=setting.env, reward="recall", data_dir=args.work / "data", seed=seed,
+        run_dir=folder / f"{setting.base}-mle", env=setting.env, reward="recall", data_dir=data_of(args), seed=seed,
         mle_steps=max(1, round(args.scale * setting.mle_steps)), mle_optimizer="muon", mle_learning_rate=1e-2, iterations=0,
         samples=4,
         log_with=(), model=MODEL, sequence=SEQUENCE,
@@ -172,8 +185,14 @@ def learn_all(args: Args, console: Console) -> None:
                 ready = waiting.pop(training.run_dir, []) + ready  # a task is finished before the next one begins
 
 
-def answers_of(training: Training, reward: str) -> tuple[Any, list[Any], list[Any]]:
-    """What the last policy of a run answered for the evaluation split: the environment, the samples and the actions."""
+def answers_of(training: Training, reward: str, by_label: bool = False) -> tuple[Any, list[Any], list[Any]]:
+    """What the last policy of a run answered for the evaluation split: the environment, the samples and the actions.
+
+    Args:
+        training: The run.
+        reward: For detection: which reward the environment gives.
+        by_label: For detection: whether scores are those of labels alone, as after MLE, also where confidences were learned.
+    """
     from vispro_agents.experience import FOLDER, Experience
     from vispro_agents.task_reward_setup import open_reward_env
     from vispro_agents.vision_model import load_policy
@@ -183,6 +202,8 @@ def answers_of(training: Training, reward: str) -> tuple[Any, list[Any], list[An
     env = open_reward_env(training.env, "val", training.data_dir, "required", reward, policy.image_size)
     rows = Experience(training.run_dir / FOLDER).read(f"{points[-1].iteration:03d}-9-evaluate")
     samples = [env.dataset.sample(env.dataset.position(row.sample_id)) for row in rows]
+    if by_label and isinstance(policy.codec, BoxCodec):
+        policy.codec.is_confident = False
     return env, samples, [policy.codec.decode(row.token_ids, np.exp(np.array(row.log_probs, np.float32))) for row in rows]
 
 
@@ -199,10 +220,11 @@ def measure(task: str, seed: int, args: Args) -> dict[str, dict[str, Any]]:
             "reward": statistics.mean(each.reward for each in scored),
             "metric": metric[setting.metric],
             "metrics": metric,
-            "looked_for": suspicions(setting, scored, actions, metric),
+            "looked_for": suspicions(setting, scored, actions, metric) | ranked_alike(setting, training),
             "seconds": round(json.loads((training.run_dir / "seconds.json").read_text()), 1),
-            "curve": [{"reward": point.reward, "metric": point.metric[setting.metric]} for point in points],
         }
+        if stage == "tuned":
+            found[stage]["curve"] = [{"reward": point.reward, "metric": point.metric[setting.metric]} for point in points]
     return found
 
 
@@ -231,6 +253,15 @@ def suspicions(setting: Setting, scored: Sequence[Any], actions: Sequence[Any], 
             }
 
 
+def ranked_alike(setting: Setting, training: Training) -> dict[str, float]:
+    """For detection: AP with scores that are those of labels alone in all stages. What tuning adds to it, boxes brought."""
+    if setting.base != "detection":
+        return {}
+    env, samples, actions = answers_of(training, setting.reward, by_label=True)
+    metric = env.metric({sample.sample_id: action for sample, action in zip(samples, actions, strict=True)}, samples)
+    return {"AP_by_label": metric["AP"]}
+
+
 def main(args: Args) -> None:
     """Learns, measures, prints and draws."""
     logging.getLogger("vispro_gym").setLevel(logging.ERROR)
@@ -239,13 +270,13 @@ def main(args: Args) -> None:
         args = replace(args, seeds=1, iterations=1, scale=0.01, work=args.work.with_name(f"{args.work.name}_quick"))
     console = Console()
     start = time.perf_counter()
-    pictures = {split: (max(64, round(min(1.0, 5 * args.scale) * n)), first) for split, (n, first) in PICTURES.items()}
-    if not (args.work / "data").exists():
+    pictures = pictures_of(args)
+    if not data_of(args).exists():
         scratch = args.work / "data.new"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         write_still_lifes(scratch, pictures)
-        scratch.rename(args.work / "data")
+        scratch.rename(data_of(args))
     learn_all(args, console)
     seeds = list(range(args.seeds))
     measured = {task: [measure(task, seed, args) for seed in seeds] for task in args.tasks}
@@ -320,23 +351,26 @@ def draw_figures(measured: Mapping[str, Sequence[Mapping[str, Any]]], args: Args
 
 
 def draw_answers(tasks: Sequence[str], args: Args, out: Path) -> None:
-    """The first pictures of the evaluation split as MLE and the tuned model answer, first seed."""
-    frames = []
+    """The first pictures of the evaluation split as the control and the tuned model answer, first seed."""
+    rows = []
     for task in tasks:
         runs = runs_of(task, 0, args)
-        for stage in ("mle_continued", "tuned"):
+        for stage in STAGES[1:]:
             env, samples, actions = answers_of(runs[stage], SETTINGS[task].reward)
-            rewards = [scored.reward for scored in env.score(samples[:5], actions[:5])]
-            frames.append(
-                (f"{task}: {stage}", [env.draw_frame(*shown) for shown in zip(samples, actions, rewards, strict=False)])
-            )
-    figure = Figure(figsize=(11, 2.35 * len(frames)), dpi=80, layout="constrained")
+            shown = list(zip(samples, actions, env.score(samples[:5], actions[:5]), strict=False))
+            pictures = [env.draw_frame(sample, action, None)[:720, 40:760] for sample, action, _ in shown]
+            texts = [f"reward {scored.reward:.2f}" for *_, scored in shown]
+            if SETTINGS[task].base == "captioning":
+                texts = [textwrap.fill(f"{text}: {action}", 34) for text, (_, action, _) in zip(texts, shown, strict=True)]
+            rows.append((f"{task}, {stage}".replace("_", " "), pictures, texts))
+    figure = Figure(figsize=(9.5, 2.15 * len(rows)), dpi=90, layout="constrained")
     FigureCanvasAgg(figure)
-    for row, (title, pictures) in zip(figure.subplots(len(frames), 5, squeeze=False), frames, strict=True):
-        for axes, picture in zip(row, pictures, strict=True):
+    for axes_row, (title, pictures, texts) in zip(figure.subplots(len(rows), 5, squeeze=False), rows, strict=True):
+        for axes, picture, text in zip(axes_row, pictures, texts, strict=True):
             axes.imshow(picture)
             axes.set_axis_off()
-        row[0].set_title(title.replace("_", " "), loc="left", fontsize=10)
+            axes.set_title(text, y=-0.05, va="top", fontsize=7)
+        axes_row[0].text(0, 1.04, title, transform=axes_row[0].transAxes, fontsize=9, in_layout=False)
     figure.savefig(out / "task_rewards_answers.png")
 
 

@@ -79,6 +79,8 @@ class Index:
         return self.__dict__ | {"_handles": {}}
 
     def __del__(self) -> None:
+        if os is None:  # the interpreter is on its way out, and closes files by itself
+            return  # type: ignore[unreachable]
         for process, handles in getattr(self, "_handles", {}).items():
             if process == os.getpid():
                 handles.close()

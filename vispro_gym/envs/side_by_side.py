@@ -240,9 +240,11 @@ class SideBySideEnv(VectorEnv[Any, Any, NDArray[Any]], Generic[EpisodeType]):
             return [None] * self.num_envs
         if isinstance(seed, int | np.integer):
             return [int(seed) + i for i in range(self.num_envs)]
+        if not isinstance(seed, Sequence | np.ndarray) or isinstance(seed, str):
+            raise TypeError(f"seed={seed!r} is no seed. Expected an int, one for each of {self.num_envs} environments, or None.")
         if len(seed) != self.num_envs:
             raise ValueError(f"seed holds {len(seed)} seeds. Expected one for each of the {self.num_envs} environments.")
-        return seed
+        return [int(one) if isinstance(one, np.integer) else one for one in seed]
 
     def _read(self, options: dict[str, Any] | None) -> tuple[dict[int, int], list[int]]:
         """Positions that were chosen, by environment, and the environments to reset."""

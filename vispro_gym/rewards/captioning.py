@@ -99,11 +99,13 @@ class DocumentFrequencies:
             references: The references of each picture; words with white space between them, see `tokenize`.
 
         Raises:
-            ValueError: If there is no picture.
+            ValueError: If there is no picture, or one has a text instead of a list of texts.
         """
         counts: Counter[str] = Counter()
         documents = 0
         for some in references:
+            if isinstance(some, str):
+                raise ValueError(f"a picture has the references {some!r:.80}. Expected a list of texts for each picture.")
             documents += 1
             counts.update({ngram for reference in some for ngrams in _ngrams(reference) for ngram in ngrams})
         if not documents:
@@ -189,6 +191,8 @@ def cider_d(
     Raises:
         ValueError: If captions and references differ in number, or a picture has no reference.
     """
+    if isinstance(captions, str):
+        raise ValueError(f"captions={captions!r:.80} is one text. Expected a list of texts, one for each picture.")
     if len(captions) != len(references):
         raise ValueError(f"{len(captions)} captions, references for {len(references)} pictures. Expected as many.")
     scores = np.zeros(len(captions))

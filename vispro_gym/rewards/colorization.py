@@ -83,6 +83,7 @@ def color_parts(chroma: NDArray[np.floating], mask: NDArray[np.bool_] | None = N
     Raises:
         ValueError: If dtypes or shapes are others, or a pixel that counts holds NaN or infinity.
     """
+    chroma = np.asarray(chroma)
     if chroma.dtype.kind != "f" or chroma.ndim != 4 or chroma.shape[3] != 2:
         raise ValueError(f"chroma is {chroma.dtype} of shape {chroma.shape}. Expected floats of shape (B, H, W, 2): a and b.")
     if mask is None:
@@ -116,6 +117,7 @@ def lab_of(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     Raises:
         ValueError: If dtype or shape is another.
     """
+    rgb = np.asarray(rgb)
     if rgb.dtype != np.uint8 or rgb.ndim != 4 or rgb.shape[3] != 3:
         raise ValueError(f"rgb is {rgb.dtype} of shape {rgb.shape}. Expected uint8 of shape (B, H, W, 3).")
     stored = _converted(rgb, "RGB", "LAB")
@@ -136,6 +138,7 @@ def rgb_of(lab: NDArray[np.floating]) -> NDArray[np.uint8]:
     Raises:
         ValueError: If dtype or shape is another, or a value is NaN or infinity.
     """
+    lab = np.asarray(lab)
     if lab.dtype.kind != "f" or lab.ndim != 4 or lab.shape[3] != 3 or not np.isfinite(lab).all():
         raise ValueError(f"lab is {lab.dtype} of shape {lab.shape}. Expected finite floats of shape (B, H, W, 3).")
     lightness = np.clip(np.rint(lab[..., :1] * 2.55), 0, 255).astype(np.uint8)

@@ -41,6 +41,7 @@ array([1.818, 0.182])
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -179,12 +180,15 @@ def map_reward(
         float64 of shape `(B,)`; at most the sum of the weights of the picture's gold boxes.
 
     Raises:
-        ValueError: If the batches differ in length, or a label has no weight.
+        ValueError: If the batches differ in length, a label has no weight, or a weight or the penalty is not finite.
     """
+    weights = np.asarray(weights, np.float64)
+    if weights.ndim != 1 or not np.isfinite(weights).all():
+        raise ValueError(f"weights have the shape {weights.shape} or are not finite. Expected a finite number for each class.")
     for name, batch in (("predicted", predicted), ("gold", gold)):
         if batch.labels.size and batch.labels.max() >= len(weights):
             raise ValueError(f"{name} has the label {batch.labels.max()}. Expected labels below {len(weights)}, one per weight.")
-    weight = np.append(np.asarray(weights, np.float64), 0.0)[predicted.labels]  # the label of padding finds the 0 at the end
+    weight = np.append(weights, 0.0)[predicted.labels]  # the label of padding finds the 0 at the end
     return _reward(_Matching.of(predicted, gold), weight, duplicate_penalty)
 
 
@@ -268,6 +272,8 @@ class _Matching(NamedTuple):
 
 def _reward(matching: _Matching, weight: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
     # A prediction counts at each threshold below its IoU: for its gold box if it is the best one, else as a duplicate.
+    if not math.isfinite(penalty):
+        raise ValueError(f"duplicate_penalty={penalty!r}. Expected a finite number.")
     reached = (matching.iou[..., None] > np.array(IOU_THRESHOLDS)).sum(-1)
     values = weight * reached / len(IOU_THRESHOLDS) * np.where(matching.is_best, 1.0, -penalty)
     # bincount adds one by one: with sorted boxes neither their order nor the padding changes the last bits
@@ -300,7 +306,10 @@ def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _picture(boxes: ArrayLike, labels: ArrayLike, i: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    some_boxes, some_labels = np.asarray(boxes, np.float64), np.asarray(labels)
+    try:
+        some_boxes, some_labels = np.asarray(boxes, np.float64), np.asarray(labels)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"picture {i} has boxes or labels that are no arrays of numbers ({error}).") from error
     if some_boxes.shape == (0,):
         some_boxes = some_boxes.reshape(0, 4)
     if some_boxes.ndim != 2 or some_boxes.shape[1] != 4:
@@ -309,7 +318,7 @@ def _picture(boxes: ArrayLike, labels: ArrayLike, i: int) -> tuple[NDArray[np.fl
         raise ValueError(f"picture {i} has labels of shape {some_labels.shape}. Expected ({len(some_boxes)},), one for each box.")
     if not np.isfinite(some_boxes).all():
         raise ValueError(f"picture {i} has a box with NaN or infinity. Expected finite coordinates.")
-    if some_labels.size and (some_labels.dtype.kind not in "iu" or some_labels.min() < 0):
+    if some_labels.size and (some_labels.dtype.kind not in "iu" or not 0 <= some_labels.min() <= some_labels.max() < 1 << 62):
         raise ValueError(f"picture {i} has labels {some_labels.tolist()!r:.80}. Expected integers of at least 0.")
     return some_boxes, some_labels.astype(np.int64)
 

@@ -84,6 +84,7 @@ def panoptic_counts(predicted: Map, gold: Map) -> PanopticCounts:
     Raises:
         ValueError: If the maps are no integers, or of other shapes.
     """
+    predicted, gold = np.asarray(predicted), np.asarray(gold)
     for name, value in (("predicted", predicted), ("gold", gold)):
         if value.dtype.kind not in "iu" or value.ndim != 4 or value.shape[3] != 2:
             raise ValueError(f"{name} is {value.dtype} of shape {value.shape}. Expected integers of shape (B, H, W, 2).")

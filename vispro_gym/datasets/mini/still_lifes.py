@@ -199,22 +199,30 @@ def write_still_lifes(
         seed: Everything is a function of it, byte for byte.
     """
     for split, (count, first_id) in splits.items():
-        lives = [still_life(Random(f"{seed}-still-lifes-{split}-{i}"), first_id + i, most_things) for i in range(count)]
-        photos = [life.photo for life in lives]
-        save_photos(photos, root / split, coco_file_name(split))
+        captions: list[dict[str, Any]] = []
+        annotations: list[dict[str, Any]] = []
+        photos = _draw_split(root, split, range(first_id, first_id + count), most_things, seed, captions, annotations)
         instances = coco_instances(photos, split)
         write_json(root / "annotations" / f"instances_{split}.json", instances)
         head = {key: instances[key] for key in ("info", "licenses", "images")}
-        captions = [
-            {"image_id": life.photo.image_id, "id": 10 * life.photo.image_id + i, "caption": caption}
-            for life in lives
-            for i, caption in enumerate(life.captions)
-        ]
         write_json(root / "annotations" / f"captions_{split}.json", {**head, "annotations": captions})
         things = [{**category, "isthing": 1} for category in instances["categories"]]
-        annotations = [_save_segments(life, root / "annotations" / f"panoptic_{split}") for life in lives]
         panoptic = {**head, "annotations": annotations, "categories": [*things, *_STUFF]}
         write_json(root / "annotations" / f"panoptic_{split}.json", panoptic)
+
+
+def _draw_split(
+    root: Path, split: str, image_ids: range, most_things: int, seed: int, captions: list[Any], annotations: list[Any]
+) -> Iterator[Photo]:
+    """Draws and saves one picture after the other, and adds what is said and segmented; no picture is kept."""
+    for i, image_id in enumerate(image_ids):
+        life = still_life(Random(f"{seed}-still-lifes-{split}-{i}"), image_id, most_things)
+        save_photos([life.photo], root / split, coco_file_name(split))
+        captions += [
+            {"image_id": image_id, "id": 10 * image_id + i, "caption": caption} for i, caption in enumerate(life.captions)
+        ]
+        annotations.append(_save_segments(life, root / "annotations" / f"panoptic_{split}"))
+        yield life.photo
 
 
 def _save_segments(life: StillLife, folder: Path) -> dict[str, Any]:

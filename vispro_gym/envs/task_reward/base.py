@@ -304,7 +304,7 @@ class TaskRewardEnv(gym.Env[NDArray[np.uint8], Any]):
         if samples is None:
             unknown = [sample_id for sample_id in predictions if sample_id not in self.dataset.sample_ids]
         else:
-            unknown = sorted(predictions.keys() - {sample.sample_id for sample in samples})
+            unknown = sorted(predictions.keys() - {sample.sample_id for sample in samples}, key=str)
         if unknown:
             raise ValueError(
                 f"predictions name {len(unknown)} samples that were not asked, such as {unknown[0]!r:.80}. "

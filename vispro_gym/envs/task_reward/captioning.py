@@ -101,6 +101,8 @@ class CaptioningEnv(TaskRewardEnv):
         rest is as in `TaskRewardEnv.metric`; an ImportError says so if pycocoevalcap is missing.
         """
         pairs = list(self._pairs(predictions, samples))
+        if not pairs:
+            return {}
         captions = {sample.sample_id: "" if action is None else self.read(action) for sample, action in pairs}
         return caption_metric(captions, {sample.sample_id: sample.target for sample, _ in pairs})
 

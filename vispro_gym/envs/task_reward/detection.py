@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from vispro_gym.datasets.coco_images import CocoDetection
+from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.envs.episode import letterbox
 from vispro_gym.envs.task_reward.base import Placement, Scored, TaskRewardEnv
@@ -116,6 +117,8 @@ class DetectionEnv(TaskRewardEnv):
                 }
             )
         )
+        if reward == "map" and not any(self.dataset.counts):
+            raise DatasetError(f"{self.dataset.name} {split} has no objects, which reward='map' weighs. Use reward='recall'.")
         self._weights = class_weights(self.dataset.counts) if reward == "map" else None
 
     @property

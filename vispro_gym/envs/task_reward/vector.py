@@ -98,6 +98,8 @@ class TaskRewardVectorEnv(SideBySideEnv[RewardEpisode]):
     def _split(self, actions: Any) -> Sequence[Any]:
         """The actions of the single environments."""
         if isinstance(actions, Mapping):  # of arrays, one row for each environment
+            if any(not isinstance(part, list | tuple | np.ndarray) or len(part) != self.num_envs for part in actions.values()):
+                raise ValueError(f"the action is a dict of {list(actions)}. Expected arrays in it of {self.num_envs} rows each.")
             rows: list[Any] = [dict(zip(actions, values, strict=True)) for values in zip(*actions.values(), strict=True)]
         elif isinstance(actions, list | tuple | np.ndarray):
             rows = list(actions)
