@@ -82,7 +82,7 @@ class Setting:
 SETTINGS = {
     "detection_recall": Setting("TaskReward-Detection-v0", "AR100", 2400, 90, 1900, 1e-4, "recall"),
     "detection_map": Setting("TaskReward-Detection-v0", "AP", 2400, 90, 1900, 1e-4, "map"),
-    "panoptic": Setting("TaskReward-Panoptic-v0", "PQ", 900, 20, 700, 1e-4),
+    "panoptic": Setting("TaskReward-Panoptic-v0", "PQ", 900, 20, 700, 3e-4),
     "colorization": Setting("TaskReward-Colorization-v0", "colorfulness", 450, 12, 350, 1e-4),
     "captioning": Setting("TaskReward-Captioning-v0", "CIDEr", 2200, 50, 1200, 3e-4),
 }

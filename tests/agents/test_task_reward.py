@@ -27,7 +27,7 @@ from vispro_agents import task_reward
 from vispro_agents.cli import main
 from vispro_agents.errors import UsageError
 from vispro_agents.experience import Experience, Row
-from vispro_agents.sequences import BOX_TOKENS
+from vispro_agents.sequences import BOX_TOKENS, BoxCodec
 from vispro_agents.task_reward import Args, _Run, train
 from vispro_agents.task_reward_setup import SequenceArgs
 from vispro_agents.vision_model import VisionModelArgs, load_policy
@@ -207,6 +207,8 @@ def test_what_was_drawn_can_be_read_again(kind: str, tmp_path: Path, progress: P
             tokens, _, _ = policy.draw([run.eval_env.observe(sample)])
             assert tuple(tokens[0, : len(row.token_ids)].tolist()) == row.token_ids
     policy = load_policy(tmp_path / "policies" / "mle")
+    if isinstance(policy.codec, BoxCodec):
+        policy.begin_confidence(policy.codec)  # as tuning for mAP does first
     for row in drawn[:6]:
         sample = run.env.dataset.sample(run.env.dataset.position(row.sample_id))
         expected = teacher_forced(policy, [run.env.observe(sample)], torch.tensor([row.token_ids]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -362,3 +363,17 @@ def test_a_caption_tokenizer_is_saved_with_the_policy(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "policy" / "vision_policy.json").read_text())["codec"] == "CaptionCodec"
     assert loaded.encode("A red dogs, tree!", None) == policy.codec.encode("A red dogs, tree!", None)  # type: ignore[arg-type]
     assert np.array_equal(loaded.allowed, policy.codec.allowed)
+
+
+def test_confidences_begin_undecided() -> None:
+    codec = CODECS["boxes"]()
+    assert isinstance(codec, BoxCodec)
+    policy = make_policy(TINY, codec, seed=0)
+    tokens, _, _ = policy.draw(pictures(), 2, seed=0)
+    before = policy.network(policy.pixels(pictures()), tokens)
+    policy.begin_confidence(codec)
+    after = policy.network(policy.pixels(pictures()), tokens)
+    sure = torch.from_numpy(codec.supervised)[: tokens.shape[1]]
+    assert codec.is_confident
+    torch.testing.assert_close(after[:, sure][..., codec.confidences], torch.full_like(after[:, sure][..., :2], math.log(0.5)))
+    assert not torch.allclose(before[:, sure][..., codec.confidences], after[:, sure][..., codec.confidences])
