@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
+import gymnasium as gym
 from gymnasium.envs.registration import load_env_creator
 
 from vispro_gym.datasets import DATASETS
@@ -15,7 +17,7 @@ from vispro_gym.interpreter.types import MAX_ANSWER_CHARACTERS, MAX_ANSWER_ITEMS
 from vispro_gym.perception.language import QUESTION_FORMS
 from vispro_gym.programs.api import API, DEVIATIONS
 from vispro_gym.programs.prompt import EXAMPLES
-from vispro_gym.registration import ENVIRONMENTS, TASK_REWARDS
+from vispro_gym.registration import CARDS, ENVIRONMENTS, TASK_REWARDS
 
 FOLDER = Path(__file__).parent
 
@@ -156,6 +158,33 @@ Many episodes side by side: `gym.make_vec(id, num_envs=64)`, which scores all ac
 The metrics of panoptic segmentation and of captions need `pip install "vispro-gym[rewards]"`; the rewards need nothing more.
 """
 
+CARDS_HEAD = """\
+# Environments of cards
+
+These are episodes of several steps without programs and without data: a drawn picture in, one of a few keywords out. They are
+the games on which Zhai et al., "Fine-tuning large vision-language models as decision-making agents via reinforcement learning"
+(NeurIPS 2024), train vision-language models, with the same rules; what is different is said on each page. Success is a positive
+return: `info["is_success"]`.
+
+Beside what Gymnasium asks for, `env.unwrapped` has what learners need:
+
+| | |
+|---|---|
+| `keywords` | name of each action, in order |
+| `instruction(thoughts, short)` | what a language model is told in the present state: the task, the keywords, and the JSON to reply with |
+| `expert_action()` | an optimal action |
+| `expert_reply(thoughts, short)` | a reply of the instructed form with that action: what supervised learning imitates |
+| `optimal_value()` | the expected return of an optimal policy, computed exactly |
+| `describe()` | the state as text |
+
+`vispro_gym.wrappers.TextAction` makes of them environments whose observation is a picture and an instruction, and whose action
+is the reply of a language model: any text. It wraps any other environment with a `Discrete` action space, too, if it is given
+names of the actions and an instruction. Side by side: `gym.make_vec(id, num_envs=8)`, or
+`gym.make_vec(id, num_envs=8, vectorization_mode="sync", wrappers=[TextAction])`.
+
+Ranks and numbers are written in DejaVu Sans Bold, part of which comes with the package, with its licence.
+"""
+
 
 def environments() -> str:
     """The page on the environments: their class docstrings."""
@@ -188,6 +217,17 @@ def environments() -> str:
             "Files": "https://cocodataset.org/#download",
         }
         parts.append(f"## {task.env_id}\n\n{summary}\n\n{fact_table(facts)}\n\n{page}\n")
+    parts.append(CARDS_HEAD)
+    for cards in CARDS:
+        summary, _, page = documentation(cards.entry_point)
+        env: Any = gym.make(cards.env_id).unwrapped
+        facts = {
+            "Reward": cards.reward,
+            "Steps": f"at most {cards.horizon}",
+            "Return of an optimal policy": f"{env.optimal_value():.6g} on average",
+            "Keywords": " ".join(f"`{keyword}`" for keyword in env.keywords),
+        }
+        parts.append(f"## {cards.env_id}\n\n{summary}\n\n{fact_table(facts)}\n\n{page}\n")
     return "\n".join(parts)
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from vispro_gym.registration import ENVIRONMENTS, TASK_REWARDS
+from vispro_gym.registration import CARDS, ENVIRONMENTS, TASK_REWARDS
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,7 +49,7 @@ def test_the_readme_shows_what_its_code_prints(tmp_path: Path, monkeypatch: pyte
 
 def test_the_readme_lists_every_environment() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for row in (*ENVIRONMENTS, *TASK_REWARDS):
+    for row in (*ENVIRONMENTS, *TASK_REWARDS, *CARDS):
         assert f"`{row.env_id}`" in readme
 
 

@@ -8,9 +8,9 @@ Importing this package registers the environments:
     env = gym.make("VisProg-GQA-v0")
 """
 
-from vispro_gym.registration import ENVIRONMENTS, TASK_REWARDS, register_environments
+from vispro_gym.registration import CARDS, ENVIRONMENTS, TASK_REWARDS, register_environments
 
-__all__ = ["ENVIRONMENTS", "TASK_REWARDS", "__version__", "register_environments"]
+__all__ = ["CARDS", "ENVIRONMENTS", "TASK_REWARDS", "__version__", "register_environments"]
 
 __version__ = "0.1.0"
 

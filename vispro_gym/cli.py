@@ -24,7 +24,7 @@ from vispro_gym.perception import BackendError
 from vispro_gym.perception.cache import default_folder
 from vispro_gym.perception.store import Store
 from vispro_gym.programs.prompt import build_prompt
-from vispro_gym.registration import ENVIRONMENTS, REPAIR_ATTEMPTS, TASK_REWARDS
+from vispro_gym.registration import CARDS, ENVIRONMENTS, REPAIR_ATTEMPTS, TASK_REWARDS
 
 
 @dataclass
@@ -46,6 +46,12 @@ class List:
         table.add_column("what it asks, what it rewards")
         for task in TASK_REWARDS:
             table.add_row(task.env_id, f"{task.summary}\n[dim]{task.reward}")
+        Console().print(table)
+        table = Table(show_lines=True)
+        table.add_column("cards", no_wrap=True)
+        table.add_column("what it asks, what it rewards")
+        for cards in CARDS:
+            table.add_row(cards.env_id, f"{cards.summary}\n[dim]{cards.reward}")
         Console().print(table)
         return 0
 

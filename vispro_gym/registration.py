@@ -300,6 +300,63 @@ TASK_REWARDS: tuple[TaskRewardRow, ...] = (
 """The environments of task rewards (Pinto et al., ICML 2023). A row here registers, documents and tests one."""
 
 
+@dataclass(frozen=True)
+class CardsRow:
+    """One environment of cards: a drawn picture in, one of a few keywords out, several steps per episode.
+
+    Attributes:
+        name: The game; the environment's id is made of it.
+        entry_point: Class, as "module:name".
+        reward: What is rewarded, in a few words.
+        horizon: Most steps of an episode, with the default arguments.
+        summary: One line for tables.
+    """
+
+    name: str
+    entry_point: str
+    reward: str
+    horizon: int
+    summary: str
+
+    @property
+    def env_id(self) -> str:
+        """Id for `gymnasium.make`."""
+        return f"Cards-{self.name}-v0"
+
+
+CARDS: tuple[CardsRow, ...] = (
+    CardsRow(
+        "NumberLine",
+        "vispro_gym.envs.cards:NumberLineEnv",
+        reward="1 at the target, -1 for a step that does not lead closer",
+        horizon=10,
+        summary="A number that has to be moved to another one, one step at a time",
+    ),
+    CardsRow(
+        "EZPoints",
+        "vispro_gym.envs.cards:EZPointsEnv",
+        reward="10 for a formula that equals 12, else -1; -1 for a number that no unused card has",
+        horizon=7,
+        summary="A formula of two cards that equals 12, token by token",
+    ),
+    CardsRow(
+        "Points24",
+        "vispro_gym.envs.cards:Points24Env",
+        reward="10 for a formula that equals 24, else -1; -1 for a number that no unused card has",
+        horizon=22,
+        summary="A formula of four cards that equals 24, token by token",
+    ),
+    CardsRow(
+        "Blackjack",
+        "vispro_gym.envs.cards:BlackjackEnv",
+        reward="1 for winning, -1 for losing, 0 for a draw",
+        horizon=20,
+        summary="Blackjack against a dealer: stand or hit",
+    ),
+)
+"""The environments after gym-cards (Zhai et al., NeurIPS 2024). A row here registers, documents and tests one."""
+
+
 REPAIR_ATTEMPTS = 3
 """Programs that may be tried in an episode of the "-Repair" ids."""
 
@@ -327,3 +384,6 @@ def register_environments() -> None:
                 vector_entry_point=f"vispro_gym.envs.task_reward.vector:{task.task}VectorEnv",
                 kwargs={"split": "train"},
             )
+    for cards in CARDS:
+        if cards.env_id not in gym.registry:
+            gym.register(cards.env_id, entry_point=cards.entry_point)
