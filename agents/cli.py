@@ -73,6 +73,12 @@ def _reward_analysis(argv: list[str]) -> None:
     reward_analysis.run(_parse(reward_analysis.Args, "reward-analysis", argv), Console())
 
 
+def _vlm_ppo(argv: list[str]) -> None:
+    from vispro_agents import vlm_ppo
+
+    vlm_ppo.train(_parse(vlm_ppo.Args, "vlm-ppo", argv), Console())
+
+
 def _evaluate(argv: list[str]) -> None:
     from vispro_agents import evaluate
 
@@ -112,6 +118,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
     "reinforce": (_reinforce, "train by REINFORCE, without a baseline or with leave-one-out"),
     "task-reward": (_task_reward, "tune a vision model with the reward of its task, after imitating annotations"),
     "reward-analysis": (_reward_analysis, "draw what tuning with a task reward did to a model's answers"),
+    "vlm-ppo": (_vlm_ppo, "train a vision-language model as an agent by PPO, with chain of thought"),
     "evaluate": (_evaluate, "measure one policy, or several as a leaderboard"),
     "report": (_report, "write pages about a run: its learning curve, and episodes with what programs saw"),
     "persistent": (_persistent, "find the types of error that survive training, to correct them by hand"),

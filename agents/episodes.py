@@ -18,7 +18,7 @@ from vispro_gym.datasets.errors import DatasetError
 from vispro_gym.datasets.sample import Sample
 from vispro_gym.engine import Job, Outcome
 from vispro_gym.envs.visual_program import VisualProgramEnv
-from vispro_gym.registration import TASK_REWARDS
+from vispro_gym.registration import CARDS, TASK_REWARDS
 
 if TYPE_CHECKING:
     from vispro_gym.counterfactual import CounterfactualScenes
@@ -67,6 +67,11 @@ def open_env(
         raise UsageError(
             f"{env_id} is an environment of task rewards, whose actions are no programs. "
             "Expected one of visual programs; `vispro-agents task-reward` trains in the others."
+        )
+    if any(env_id == row.env_id for row in CARDS):
+        raise UsageError(
+            f"{env_id} is an environment of cards, whose actions are no programs. "
+            "Expected one of visual programs; `vispro-agents vlm-ppo` trains in the others."
         )
     try:
         env = gym.make(env_id, split=split, data_dir=data_dir, images=images, **options).unwrapped

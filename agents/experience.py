@@ -44,7 +44,7 @@ _VERSION = {b"vispro_agents.experience": b"1"}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tried program; or, in a run of `task_reward`, one answer to a picture, which has tokens and no query or program.
+    """One tried program. In a run of `task_reward`, one answer to a picture, with tokens; in one of `vlm_ppo`, one reply.
 
     Attributes:
         phase: What it was tried for: a demonstration of the expert, the Grow step, an on-policy step, a hand-written
@@ -58,9 +58,11 @@ class Row:
         query: The text query.
         reply: What the policy wrote.
         program: The program found in the reply; None if there is none.
-        outcome: How it ended, one of `vispro_gym.engine.OUTCOMES`; "scored" for an answer to a picture.
-        reward: 0.0 or 1.0; any number for an answer to a picture.
-        step: Optimizer step of a learner on policy, counted from 1; 0 for all others.
+        outcome: How it ended, one of `vispro_gym.engine.OUTCOMES`; "scored" for an answer to a picture; for a turn of a game,
+            whether the reply named an action, "legal" or "illegal".
+        reward: 0.0 or 1.0; any number for an answer to a picture or a turn of a game.
+        step: Optimizer step of a learner on policy, counted from 1; step of the episode, from 0, in a run of `vlm_ppo`; 0 for all
+            others.
         question_type: Type of the question; "" if it is unknown.
         answer: What the program answered, as text; None if it gave no answer.
         error: Why it gave none, as in "RuntimeError, line 3: ..."; None if it gave one.

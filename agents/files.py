@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 SCRATCH_SUFFIX = ".new"
@@ -32,7 +34,22 @@ def write_whole(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
-def sync_folder(folder: Path) -> None:
+def save_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Write a folder that is there whole or not at all. One of this name, and what a killed process left behind, are removed.
+
+    Args:
+        folder: The folder.
+        write: Writes its files into the folder that it is given, which it makes.
+    """
+    scratch = folder.with_name(f".{folder.name}{SCRATCH_SUFFIX}")
+    for leftover in (scratch, folder):
+        shutil.rmtree(leftover, ignore_errors=True)
+    write(scratch)
+    _sync_folder(scratch)
+    scratch.rename(folder)
+
+
+def _sync_folder(folder: Path) -> None:
     """Return once all files of a folder are on disk."""
     for path in [*folder.rglob("*"), folder]:
         descriptor = os.open(path, os.O_RDONLY)

@@ -12,7 +12,6 @@ was done before, so the result is that of a run that was not interrupted.
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from vispro_agents.curve import Point, write_curve
 from vispro_agents.episodes import Episode, choose_positions, find_scenes, mean, open_env, score
 from vispro_agents.errors import UsageError
 from vispro_agents.experience import FOLDER, Experience, Phase, Row
-from vispro_agents.files import sync_folder
+from vispro_agents.files import save_folder
 from vispro_agents.policies.base import Completion, Prompt, Sampler, Sampling
 from vispro_agents.policies.language_model import LanguageModelPolicy
 from vispro_agents.run_args import RunArgs, check, read_points, settings_of
@@ -322,13 +321,7 @@ class Run:
 
     def _save(self, policy: LanguageModelPolicy) -> None:
         """Save a policy such that its folder is whole or not there."""
-        path = self.policy_path(policy.name)
-        scratch = path.with_name(f".{path.name}.new")
-        for leftover in (scratch, path):
-            shutil.rmtree(leftover, ignore_errors=True)
-        policy.save(scratch)
-        sync_folder(scratch)
-        scratch.rename(path)
+        save_folder(self.policy_path(policy.name), policy.save)
 
 
 _VERBS: dict[Phase, str] = {

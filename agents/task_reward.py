@@ -26,7 +26,6 @@ from __future__ import annotations
 import io
 import os
 import random
-import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -49,7 +48,7 @@ from vispro_agents.curve import Point, write_curve
 from vispro_agents.episodes import choose_positions
 from vispro_agents.errors import UsageError, above_zero, at_least
 from vispro_agents.experience import FOLDER, Experience, Row
-from vispro_agents.files import sync_folder, write_whole
+from vispro_agents.files import save_folder, write_whole
 from vispro_agents.run_args import read_points, settings_of
 from vispro_agents.sequences import BoxCodec, Codec
 from vispro_agents.task_reward_setup import SequenceArgs, check_codec, make_codec, open_reward_env
@@ -303,7 +302,7 @@ class _Run:
         evaluated = gather_object(evaluated)
         if self.accelerator.is_main_process:
             self._write_rows(f"{iteration:03d}-9-evaluate", [row for _, row in evaluated])
-            self._save_policy(name)
+            save_folder(self.args.run_dir / "policies" / name, self.policy.save)
             asked = [self.eval_env.dataset.sample(position) for position in positions]
             metric = self.eval_env.metric({row.sample_id: action for action, row in evaluated}, asked)
             point = Point(
@@ -352,16 +351,6 @@ class _Run:
     def _write_rows(self, key: str, rows: Sequence[Row]) -> None:
         if not self.experience.has(key):  # a killed process may have written them, and got no further
             self.experience.write(key, rows)
-
-    def _save_policy(self, name: str) -> None:
-        """Save the policy such that its folder is whole or not there."""
-        folder = self.args.run_dir / "policies" / name
-        scratch = folder.with_name(f".{name}.new")
-        for leftover in (scratch, folder):
-            shutil.rmtree(leftover, ignore_errors=True)
-        self.policy.save(scratch)
-        sync_folder(scratch)
-        scratch.rename(folder)
 
     def _save_state(self, name: str, iteration: int, step: int, optimizers: Sequence[Any]) -> None:
         """Save where an unfinished phase is."""

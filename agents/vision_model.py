@@ -292,7 +292,7 @@ def make_policy(args: VisionModelArgs, codec: Codec, seed: int) -> VisionPolicy:
                 hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
             )  # fmt: skip
             encoder = AutoModel.from_config(config)
-            _lay_out(encoder.embeddings.position_embeddings, args.image_size // args.patch_size)
+            lay_out(encoder.embeddings.position_embeddings, args.image_size // args.patch_size)
         if args.decoder:
             attending = _loaded(AutoConfig, args.decoder)
             attending.is_decoder = attending.add_cross_attention = True
@@ -369,7 +369,7 @@ def _waves(values: Tensor, width: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-def _lay_out(positions: Tensor, side: int) -> None:
+def lay_out(positions: Tensor, side: int) -> None:
     """Begin the position embeddings of a ViT as waves over rows and columns, so that near patches look alike."""
     width = positions.shape[-1] // 2
     rows, columns = torch.meshgrid(torch.arange(side) / side, torch.arange(side) / side, indexing="ij")

@@ -17,6 +17,7 @@ from tests.integrations.calling_model import write_caller
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 # What makes an example short, and what it has to print then.
 SHORT: dict[str, tuple[str, str]] = {
+    "cards_sb3.py": ("--steps 4096 --episodes 60", r"return (0\.[4-9]\d|1\.00) of 1\.00 after 4096 steps"),
     "openenv_client.py": ("--episodes 2", r"(.* -> (correct|wrong|no_answer), reward \d\.0\n){2}"),
     "own_policy.py": ("", r"last-word earns 0\.\d\d on 200 episodes"),
     "ray_run.py": ("--run-dir {tmp} --queries 20 --iterations 1 --actors 1", r"iteration-1: reward 0\.\d\d after 80 programs"),
@@ -34,6 +35,10 @@ SHORT: dict[str, tuple[str, str]] = {
     ),
     "vector.py": ("--num-envs 8 --steps 3", r"24 programs, mean reward 0\.\d\d.*\nobservations: image \(8, 224, 224, 3\)"),
     "verifiers_taskset.py": ("", r"(?s)reward 1\.0, \['outcome/correct', 'soft'\]\n.*reward 0\.0, \['outcome/wrong', 'soft'\]"),
+    "vlm_programs.py": (
+        "--run-dir {tmp}/run --sft-steps 2 --updates 2 --programs 8",
+        r"reward 0\.\d\d after imitation, 0\.\d\d after 16",
+    ),
 }
 
 

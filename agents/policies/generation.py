@@ -71,7 +71,7 @@ def generate(
     Raises:
         UsageError: If a prompt leaves no room for a single token, nothing can be drawn in this way, or the weights are damaged.
     """
-    _check_sampling(sampling)
+    check_sampling(sampling)
     _check_room(base_model(model), prompts)
     results: list[Drawn | None] = [None] * len(prompts)
     # Batches of prompts of similar length waste little on padding.
@@ -86,7 +86,7 @@ def generate(
                 batch = _Batch(model, [prompts[row] for row in rows], prefix, max_new_tokens, pad_id)
                 uniforms = None
                 if sampling.temperature > 0.0:
-                    uniforms = torch.stack([_uniforms(seed, row, max_new_tokens) for row in rows])
+                    uniforms = torch.stack([uniforms_of(seed, row, max_new_tokens) for row in rows])
                 with prefix.attended() if prefix else nullcontext():
                     for row, drawn in zip(rows, batch.run(sampling, uniforms, end_ids), strict=True):
                         results[row] = drawn
@@ -233,7 +233,7 @@ def _log_prob(logits: Tensor, chosen: Tensor) -> Tensor:
     return logits.gather(-1, chosen.unsqueeze(-1)).squeeze(-1) - logits.logsumexp(-1)
 
 
-def _uniforms(seed: int, row: int, number: int) -> Tensor:
+def uniforms_of(seed: int, row: int, number: int) -> Tensor:
     """Random numbers of one row. Philox is counter-based: any row's numbers can be had without those of the rows before."""
     generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, row]))
     return torch.from_numpy(generator.random(number, dtype=np.float32))
@@ -269,7 +269,8 @@ def _check_room(network: PreTrainedModel, prompts: Sequence[Sequence[int]]) -> N
         )
 
 
-def _check_sampling(sampling: Sampling) -> None:
+def check_sampling(sampling: Sampling) -> None:
+    """Raise a `UsageError` if nothing can be drawn in this way."""
     if not (0.0 <= sampling.temperature < float("inf") and 0.0 < sampling.top_p <= 1.0 and sampling.top_k >= 0):
         raise UsageError(
             "Expected a temperature of 0 or more, top_p above 0 and at most 1, and top_k of 0 or more; "

@@ -16,6 +16,7 @@ from vispro_agents.policies.base import MAX_NEW_TOKENS, Completion, Prompt, Samp
 from vispro_agents.policies.forward import base_model
 from vispro_agents.policies.generation import completion_log_probs, generate
 from vispro_agents.policies.prompting import PromptStyle, write_prompt
+from vispro_agents.policies.replies import ReplyCodec
 from vispro_agents.policies.transformers import Dtype, Quantize, read_model, read_tokenizer
 
 __all__ = ["LanguageModelPolicy", "completion_log_probs", "quiet"]
@@ -65,8 +66,6 @@ class LanguageModelPolicy:
     ) -> None:
         if chat and not tokenizer.chat_template:
             raise UsageError(f"The tokenizer of {name} has no chat template. Use --chat no, or an instruction-tuned model.")
-        if tokenizer.pad_token_id is None:
-            tokenizer.pad_token = tokenizer.eos_token
         self.model = model
         self.tokenizer = tokenizer
         self.name = name
@@ -76,10 +75,7 @@ class LanguageModelPolicy:
         self.max_new_tokens = max_new_tokens
         self.batch_size = batch_size
         self.quantize: Quantize = quantize
-        # Tokenizers of SentencePiece mark the start of a text. A reply is none: it follows a line break.
-        self._before: list[int] = tokenizer("\n", add_special_tokens=False)["input_ids"]
-        self._before_text = self._decode(self._before)
-        self._end_id = self._find_end()
+        self._replies = ReplyCodec(tokenizer, self._chat_text if chat else None)
 
     @property
     def num_parameters(self) -> int:
@@ -122,7 +118,7 @@ class LanguageModelPolicy:
             return []
         texts = [write_prompt(prompt, style) for prompt in unique.values()]
         if self.chat:
-            texts = [self._chat_text([{"role": "user", "content": text}], reply_follows=True) for text in texts]
+            texts = [self._chat_text([{"role": "user", "content": text}], True) for text in texts]
         rows = self.tokenizer(texts, add_special_tokens=not self.chat)["input_ids"]
         ids = dict(zip(unique, rows, strict=True))
         return [list(ids[key]) for key in keys]
@@ -133,23 +129,16 @@ class LanguageModelPolicy:
         Args:
             text: The reply or program. Lone surrogates become question marks.
         """
-        text = text.encode(errors="replace").decode()
-        ids: list[int] = self.tokenizer(f"\n{text}", add_special_tokens=False)["input_ids"]
-        size = len(self._before)
-        if ids[:size] != self._before:  # the line break is one token with what follows
-            ids, size = self.tokenizer(text, add_special_tokens=False)["input_ids"], 0
-        return [*ids[size:], self._end_id]
+        return self._replies.encode(text)
 
     def decode_reply(self, token_ids: Sequence[int]) -> str:
         """The text of a reply, without special tokens."""
-        return self._decode([*self._before, *token_ids]).removeprefix(self._before_text)
+        return self._replies.decode(token_ids)
 
     @property
     def end_ids(self) -> frozenset[int]:
         """The tokens that end a reply."""
-        told = base_model(self.model).generation_config.eos_token_id
-        told = told if isinstance(told, list) else [told]
-        return frozenset(id for id in (*told, self.tokenizer.eos_token_id, self._end_id) if id is not None)
+        return end_ids(self.model, self._replies)
 
     def save(self, path: Path) -> None:
         """Write the policy into the folder `path`: weights, or the adapter alone, tokenizer, and settings as `policy.json`."""
@@ -185,11 +174,7 @@ class LanguageModelPolicy:
         settings.setdefault("chat", bool(tokenizer.chat_template))
         return cls(model, tokenizer, name=path.name, **settings)
 
-    def _decode(self, ids: Sequence[int]) -> str:
-        # Cleaning up is for English prose: it takes spaces away before full stops.
-        return str(self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
-
-    def _chat_text(self, messages: list[dict[str, str]], *, reply_follows: bool) -> str:
+    def _chat_text(self, messages: list[dict[str, str]], reply_follows: bool) -> str:
         # Models that think before they answer are asked not to; other templates do not read that.
         return str(
             self.tokenizer.apply_chat_template(
@@ -197,19 +182,12 @@ class LanguageModelPolicy:
             )
         )
 
-    def _find_end(self) -> int:
-        """The token that ends a reply: in a chat, what the template writes after the assistant's words."""
-        if self.chat:
-            mark = "return 1"
-            text = self._chat_text(
-                [{"role": "user", "content": "?"}, {"role": "assistant", "content": mark}], reply_follows=False
-            )
-            after = self.tokenizer(text.rpartition(mark)[2], add_special_tokens=False)["input_ids"]
-            special = {*self.tokenizer.all_special_ids, *getattr(self.tokenizer, "added_tokens_decoder", {})}
-            for token in after:
-                if token in special:
-                    return int(token)
-        return int(self.tokenizer.eos_token_id)
+
+def end_ids(model: Any, replies: ReplyCodec) -> frozenset[int]:
+    """The tokens that end a model's replies."""
+    told = base_model(model).generation_config.eos_token_id
+    told = told if isinstance(told, list) else [told]
+    return frozenset(id for id in (*told, replies.tokenizer.eos_token_id, replies.end_id) if id is not None)
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

@@ -29,17 +29,13 @@ Quantize = Literal["none", "4bit"]
 
 
 @dataclass(frozen=True)
-class ModelArgs:
-    """Which language model writes programs, and how."""
+class PretrainedArgs:
+    """Which pretrained model, what of it is trained, and where it runs."""
 
     model: str = "tiny"
-    """'tiny' (made from the run's own queries and demonstrations), or a hub id or folder of a causal language model."""
-    prompt: PromptStyle = "full"
-    """What the model reads when it writes programs: comment (the query), short (an instruction), full (language and examples)."""
-    training_prompt: PromptStyle = "short"
-    """What the model reads when it is cloned: imitation of demonstrations, and Improve. A policy gradient reads `prompt`."""
+    """'tiny' (made from the run's own texts), or a hub id or folder of a model."""
     chat: Literal["auto", "yes", "no"] = "auto"
-    """Whether prompts are turns of a chat. auto: if the tokenizer has a chat template."""
+    """Whether prompts are turns of a chat. auto: if the model has a chat template."""
     lora_rank: int = 16
     """Rank of the LoRA adapters; 0 trains all weights."""
     lora_alpha: int = 32
@@ -57,7 +53,19 @@ class ModelArgs:
     max_new_tokens: int = MAX_NEW_TOKENS
     """Tokens after which a reply is cut."""
     sampling_batch_size: int = 64
-    """Programs that are written at once. Fewer need less memory."""
+    """Replies that are written at once. Fewer need less memory."""
+
+
+@dataclass(frozen=True)
+class ModelArgs(PretrainedArgs):
+    """Which language model writes programs, and how."""
+
+    model: str = "tiny"
+    """'tiny' (made from the run's own queries and demonstrations), or a hub id or folder of a causal language model."""
+    prompt: PromptStyle = "full"
+    """What the model reads when it writes programs: comment (the query), short (an instruction), full (language and examples)."""
+    training_prompt: PromptStyle = "short"
+    """What the model reads when it is cloned: imitation of demonstrations, and Improve. A policy gradient reads `prompt`."""
 
 
 def load_model(args: ModelArgs, seed: int = 0) -> LanguageModelPolicy:
@@ -77,16 +85,12 @@ def load_model(args: ModelArgs, seed: int = 0) -> LanguageModelPolicy:
         raise UsageError(
             "'tiny' is made from the queries and programs of a run, see `create_tiny`. Name a model of the hub or a folder."
         )
-    if (Path(args.model) / "adapter_config.json").is_file():
-        raise UsageError(
-            f"--model {args.model} is an adapter, expected a whole model. Merge it first: "
-            f"vispro-agents merge --policy {args.model} --out merged"
-        )
+    refuse_adapter(args.model)
     with quiet():
         model = read_model(args.model, device=args.device, dtype=args.dtype, quantize=args.quantize)
         tokenizer = read_tokenizer(args.model)
         if args.lora_rank:
-            model = _add_adapters(model, args, seed)
+            model = add_adapters(model, args, seed)
     return LanguageModelPolicy(
         model,
         tokenizer,
@@ -98,6 +102,15 @@ def load_model(args: ModelArgs, seed: int = 0) -> LanguageModelPolicy:
         batch_size=args.sampling_batch_size,
         quantize=args.quantize,
     )
+
+
+def refuse_adapter(source: str) -> None:
+    """Raise a `UsageError` if a folder holds an adapter rather than a whole model."""
+    if (Path(source) / "adapter_config.json").is_file():
+        raise UsageError(
+            f"--model {source} is an adapter, expected a whole model. Merge it first: "
+            f"vispro-agents merge --policy {source} --out merged"
+        )
 
 
 def merge(path: Path | str, out: Path | str) -> None:
@@ -130,18 +143,19 @@ def read_tokenizer(source: str) -> PreTrainedTokenizerBase:
     """
     from transformers import AutoTokenizer
 
-    with _telling("tokenizer", source):
+    with telling("tokenizer", source):
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source)
     for key in ("is_local", "local_files_only"):  # how it was read is no property of it, and would be saved with it
         tokenizer.init_kwargs.pop(key, None)
     return tokenizer
 
 
-def read_model(source: str, *, device: str, dtype: Dtype | None, quantize: Quantize) -> Any:
+def read_model(source: str, *, device: str, dtype: Dtype | None, quantize: Quantize, sees: bool = False) -> Any:
     """Read a model, or an adapter and the model below it, by hub id or folder.
 
     Args:
         source: Hub id or folder.
+        sees: Whether it is one of pictures and text, else one of text alone.
         device: See `ModelArgs`.
         dtype: See `ModelArgs`; None for the number format in which the weights were saved.
         quantize: See `ModelArgs`.
@@ -153,18 +167,23 @@ def read_model(source: str, *, device: str, dtype: Dtype | None, quantize: Quant
         UsageError: If there is no such model, it is none that writes text, or the machine lacks what it needs.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, BitsAndBytesConfig
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
+    )
 
     place = resolve_device(device)
     if (Path(source) / "adapter_config.json").is_file():
-        return _read_adapter(source, device=device, dtype=dtype, quantize=quantize)
+        return _read_adapter(source, device=device, dtype=dtype, quantize=quantize, sees=sees)
     if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
         raise UsageError(f"{source} holds no model: expected config.json, model.safetensors and tokenizer.json in it.")
-    with _telling("model", source):
+    with telling("model", source):
         config = AutoConfig.from_pretrained(source)
-    if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        raise UsageError(f"{source} is a model of type {config.model_type!r}, expected a causal language model such as Llama.")
+    known = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES if sees else MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    if config.model_type not in known:
+        wanted = "a model of pictures and text such as LLaVA or Qwen2.5-VL" if sees else "a causal language model such as Llama"
+        raise UsageError(f"{source} is a model of type {config.model_type!r}, expected {wanted}.")
     options: dict[str, Any] = {"dtype": _resolve_dtype(dtype, place)}
     if quantize == "4bit":
         _check_quantization(place)
@@ -175,8 +194,9 @@ def read_model(source: str, *, device: str, dtype: Dtype | None, quantize: Quant
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
         options["device_map"] = {"": place}
-    with _telling("model", source):
-        model, report = AutoModelForCausalLM.from_pretrained(source, output_loading_info=True, **options)
+    with telling("model", source):
+        kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+        model, report = kind.from_pretrained(source, output_loading_info=True, **options)
     if missing := sorted(report["missing_keys"]):
         raise UsageError(
             f"{source} has no weights for {len(missing)} tensors of {type(model).__name__}, such as {missing[0]!r}. "
@@ -190,23 +210,33 @@ def read_model(source: str, *, device: str, dtype: Dtype | None, quantize: Quant
     return (model if quantize == "4bit" else model.to(place)).eval()
 
 
-def _read_adapter(folder: str, *, device: str, dtype: Dtype | None, quantize: Quantize) -> Any:
+def _read_adapter(folder: str, *, device: str, dtype: Dtype | None, quantize: Quantize, sees: bool) -> Any:
     from peft import PeftModel
 
     path = Path(folder) / "adapter_config.json"
     try:
         below = json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"]
-        model = read_model(below, device=device, dtype=dtype, quantize=quantize)
+        model = read_model(below, device=device, dtype=dtype, quantize=quantize, sees=sees)
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is damaged ({error!r}). Expected what PEFT writes beside an adapter.") from error
     except UsageError as error:
         raise UsageError(f"The model below the adapter in {folder} is not to be had. {error} {path} says where it is.") from error
-    with _telling("adapter", folder), warnings.catch_warnings():
+    with telling("adapter", folder), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return PeftModel.from_pretrained(model, folder, is_trainable=True).eval()
 
 
-def _add_adapters(model: Any, args: ModelArgs, seed: int) -> Any:
+def add_adapters(model: Any, args: PretrainedArgs, seed: int) -> Any:
+    """Put fresh LoRA adapters on a model; nothing else of it is trained then.
+
+    Args:
+        model: A model of transformers.
+        args: Which layers, and how.
+        seed: Seed of the adapters' initial weights. The global random state is neither used nor changed.
+
+    Raises:
+        UsageError: If the model has no such layers.
+    """
     import torch
     from peft import LoraConfig, get_peft_model
 
@@ -278,7 +308,7 @@ def _check_quantization(device: torch.device) -> None:
 
 
 @contextmanager
-def _telling(what: str, source: str) -> Iterator[None]:
+def telling(what: str, source: str) -> Iterator[None]:
     """Turns whatever goes wrong in reading into one line that says what to do."""
     try:
         yield

@@ -1,0 +1,244 @@
+"""What PPO adds to a small vision-language model that plays cards, with chain of thought and without.
+
+    python benchmarks/vlm_cards.py           two games, five arms, three seeds: about an hour on two cores
+    python benchmarks/vlm_cards.py --quick   one game, two arms, hardly any training: under a minute
+
+A model of LLaVA's architecture with random weights (0.8 million) imitates an expert for a few steps (SFT), so few that it still
+misreads pictures. From there PPO goes on with nothing but the rewards of the game:
+
+    action only   replies are the action alone
+    lambda 0 .. 1 replies read the picture, reason and act; PPO weighs lambda * log p(thoughts) + log p(action)
+
+Success is the share of 200 held-out episodes whose return is above 0, of most probable replies. Beside it: whether what replies
+read in the picture is there, and how many different thoughts there are, which falls when thoughts collapse. A killed benchmark
+goes on where it was. Draws a figure, prints a table and ends with one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import statistics
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from vispro_agents.curve import read_curve
+from vispro_agents.policies.vision_language import VisionLanguageArgs
+from vispro_agents.ppo import PPOArgs
+from vispro_agents.vlm_ppo import Args as Training
+
+ARMS: dict[str, float | None] = {"action only": None, "lambda 0": 0.0, "lambda 0.2": 0.2, "lambda 0.5": 0.5, "lambda 1": 1.0}
+"""Name of each arm -> weight of thoughts; None for no thoughts."""
+
+FIGURES = ("success", "return", "legal", "read_right", "distinct_thoughts", "tokens", "steps")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How one game is learned.
+
+    Attributes:
+        sft_steps: Steps of SFT.
+        demonstrations: Replies of the expert.
+        iterations: Iterations of PPO, each of four rollouts of 512 steps; the first two rollouts are for the value head.
+        learning_rate: Learning rate of PPO.
+        temperature: Temperature of rollouts: low where a reply has to be right in several places to earn anything.
+    """
+
+    sft_steps: int
+    demonstrations: int
+    iterations: int
+    learning_rate: float
+    temperature: float
+
+
+GAMES = {"NumberLine": Setting(150, 2000, 3, 1e-4, 1.0), "EZPoints": Setting(75, 4000, 4, 2e-5, 0.5)}
+
+
+@dataclass(frozen=True)
+class Args:
+    """Train a small vision-language model on two games of cards."""
+
+    games: tuple[str, ...] = tuple(GAMES)
+    """Games to play."""
+    arms: tuple[str, ...] = tuple(ARMS)
+    """Arms to run."""
+    seeds: int = 3
+    """Number of seeds."""
+    episodes: int = 200
+    """Episodes of a measurement."""
+    scale: float = 1.0
+    """Factor for the steps of SFT and the size of rollouts."""
+    work: Path = Path("runs/vlm_cards")
+    """Folder for runs; what is there already is not done again."""
+    processes: int = 2
+    """Runs side by side, each on one core."""
+    out: Path | None = None
+    """Folder for vlm_cards.json and the figure; None for the working folder."""
+    quick: bool = False
+    """One seed, one game, two arms, one iteration, a fraction of the steps."""
+
+
+def learn(training: Training) -> None:
+    """Trains, or goes on, on one core, and keeps how much processor time it took."""
+    import torch
+
+    from vispro_agents.run_args import read_points
+    from vispro_agents.vlm_ppo import train
+
+    torch.set_num_threads(1)
+    clock = training.run_dir / "seconds.json"
+    if len(read_points(training)) > training.iterations and clock.exists():  # finished, with these settings
+        return
+    start = time.process_time()
+    train(training)
+    clock.write_text(json.dumps(time.process_time() - start))
+
+
+def sft_of(game: str, arm: str, seed: int, args: Args) -> Training:
+    """The run that an arm begins with; all arms with thoughts share one."""
+    setting = GAMES[game]
+    thoughts = ARMS[arm] is not None
+    return Training(
+        run_dir=args.work / f"seed-{seed}" / f"{game}-sft-{'thoughts' if thoughts else 'action'}", env=f"Cards-{game}-v0",
+        seed=seed, thoughts=thoughts, prompt="short", demonstrations=setting.demonstrations,
+        sft_steps=max(2, round(args.scale * setting.sft_steps)), iterations=0, eval_episodes=args.episodes, log_with=(),
+        learning_rate=setting.learning_rate, temperature=setting.temperature,
+    )  # fmt: skip
+
+
+def ppo_of(game: str, arm: str, seed: int, args: Args) -> Training:
+    """The run of an arm."""
+    sft = sft_of(game, arm, seed, args)
+    steps = max(2, round(args.scale * sft.steps))
+    return replace(
+        sft, run_dir=sft.run_dir.with_name(f"{game}-{arm.replace(' ', '-')}"), demonstrations=0,
+        model=VisionLanguageArgs(model=str(sft.run_dir / "policies" / "sft")),
+        iterations=1 if args.quick else GAMES[game].iterations, steps=steps, ppo=PPOArgs(thought_weight=ARMS[arm] or 0.0),
+    )  # fmt: skip
+
+
+def learn_all(args: Args, console: Console) -> None:
+    """Learns everything that is not there yet, as soon as what it begins with is."""
+    waiting: dict[Path, list[Training]] = {}
+    ready: list[Training] = []
+    for seed in range(args.seeds):
+        for game in args.games:
+            for arm in args.arms:
+                sft = sft_of(game, arm, seed, args)
+                if sft.run_dir not in waiting:
+                    ready.append(sft)
+                waiting.setdefault(sft.run_dir, []).append(ppo_of(game, arm, seed, args))
+    running: dict[Future[None], Training] = {}
+    with ProcessPoolExecutor(args.processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        while ready or running:
+            while ready and len(running) < args.processes:
+                training = ready.pop(0)
+                running[pool.submit(learn, training)] = training
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                future.result()
+                training = running.pop(future)
+                console.print(f"{training.run_dir}: done", highlight=False)
+                ready = waiting.pop(training.run_dir, []) + ready
+
+
+def measure(game: str, arm: str, seed: int, args: Args) -> dict[str, Any]:
+    """The curve of an arm, from SFT on, and what it took."""
+    run = ppo_of(game, arm, seed, args)
+    _, points = read_curve(run.run_dir)
+    return {
+        "curve": [{key: point.metric[key] for key in FIGURES if key in point.metric} for point in points],
+        "steps": points[-1].executed,
+        "seconds": {
+            "sft": round(json.loads((sft_of(game, arm, seed, args).run_dir / "seconds.json").read_text()), 1),
+            "ppo": round(json.loads((run.run_dir / "seconds.json").read_text()), 1),
+        },
+    }
+
+
+def draw_figure(measured: dict[str, dict[str, list[dict[str, Any]]]], path: Path) -> None:
+    """Success, right readings and different thoughts after each iteration: means over seeds, and a thin line for each seed."""
+    rows = {"success": "success", "read_right": "readings that are right", "distinct_thoughts": "different thoughts per reply"}
+    colors = dict(zip(ARMS, ("#7f8899", "#d55e00", "#e69f00", "#0072b2", "#009e73"), strict=True))
+    figure = Figure(figsize=(4.6 * len(measured), 8.4), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(len(rows), len(measured), squeeze=False)
+    for column, (game, arms) in enumerate(measured.items()):
+        for row, (key, label) in enumerate(rows.items()):
+            axes = grid[row][column]
+            for arm, by_seed in arms.items():
+                curves = np.array([[point.get(key, np.nan) for point in one["curve"]] for one in by_seed])
+                if np.isnan(curves).any():  # there are no thoughts
+                    continue
+                for curve in curves:
+                    axes.plot(curve, color=colors[arm], alpha=0.3, linewidth=0.8)
+                axes.plot(curves.mean(0), color=colors[arm], linewidth=2, label=arm.replace("lambda", "λ ="))
+            axes.set_ylabel(label)
+            axes.set_ylim(bottom=0.0)
+            axes.set_xticks(range(len(next(iter(arms.values()))[0]["curve"])))
+            axes.spines[["top", "right"]].set_visible(False)
+        grid[0][column].set_title(game)
+        grid[0][column].legend(frameon=False, fontsize=8)
+        grid[-1][column].set_xlabel("iterations of PPO after SFT")
+    figure.savefig(path)
+
+
+def main(args: Args) -> None:
+    """Learns, measures, prints and draws."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if args.quick:
+        args = replace(
+            args, games=args.games[:1], arms=("action only", "lambda 0.5"), seeds=1, episodes=20, scale=0.1,
+            work=args.work.with_name(f"{args.work.name}_quick"),
+        )  # fmt: skip
+    console = Console()
+    start = time.perf_counter()
+    learn_all(args, console)
+    seeds = list(range(args.seeds))
+    measured = {game: {arm: [measure(game, arm, seed, args) for seed in seeds] for arm in args.arms} for game in args.games}
+    table = Table("game", "arm", "success: SFT", "PPO", "by seed", "readings: SFT", "PPO", "thoughts: SFT", "PPO")
+    last: dict[str, Any] = {}
+    for game, arms in measured.items():
+        for arm, by_seed in arms.items():
+
+            def mean(key: str, place: int, runs: list[dict[str, Any]] = by_seed) -> str:
+                values = [one["curve"][place].get(key) for one in runs]
+                return "" if None in values else f"{statistics.mean(values):.3f}"
+
+            ends = " ".join(f"{one['curve'][-1]['success']:.3f}" for one in by_seed)
+            table.add_row(
+                game, arm, mean("success", 0), mean("success", -1), ends, mean("read_right", 0), mean("read_right", -1),
+                mean("distinct_thoughts", 0), mean("distinct_thoughts", -1),
+            )  # fmt: skip
+            last.setdefault(game, {})[arm] = {"sft": float(mean("success", 0)), "ppo": float(mean("success", -1))}
+    console.print(table)
+    out = args.out or args.work
+    out.mkdir(parents=True, exist_ok=True)
+    result = {"seeds": seeds, "episodes": args.episodes, "arms": measured}
+    (out / "vlm_cards.json").write_text(f"{json.dumps(rounded(result), indent=1)}\n")
+    draw_figure(measured, out / "vlm_cards.png")
+    print(json.dumps({"seconds": round(time.perf_counter() - start), "success": last}))
+
+
+def rounded(value: Any) -> Any:
+    """The same with five digits after the point."""
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [rounded(each) for each in value]
+    return round(value, 5) if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Args))
