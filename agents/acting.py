@@ -22,6 +22,10 @@ Record = Callable[[list["Turn"], int], None]
 """Takes the turns of a step; the number is that of the step, from 0."""
 
 
+LEGAL = ("legal", "correct", "wrong")
+"""Outcomes of replies that name an action; of programs, that gave an answer."""
+
+
 @dataclass(frozen=True)
 class Turn:
     """One step of one episode.
@@ -132,7 +136,7 @@ def summarise(task: TextTask, played: Sequence[Sequence[Turn]]) -> dict[str, flo
         "return": float(returns.mean()),
         "success": float((returns > 0).mean()),
         "steps": len(turns) / len(played),
-        "legal": float(np.mean([turn.outcome in ("legal", "correct", "wrong") for turn in turns])),
+        "legal": float(np.mean([turn.outcome in LEGAL for turn in turns])),
         "tokens": float(np.mean([len(turn.completion.token_ids) for turn in turns])),
     }
     if task.thoughts:

@@ -31,7 +31,7 @@ class Point:
         trained_on: Number of programs that it was trained on in this phase.
         grow_reward: Mean reward of the programs that were sampled in this phase; None if none were.
         executed: Number of programs that were sampled and executed in training so far.
-        metric: The metric of the whole evaluation split, where it is not the reward: the learner of task rewards has both.
+        metric: The metric of the whole evaluation split, where it is not the reward: `task_reward` and `vlm_ppo` have both.
     """
 
     policy: str

@@ -36,7 +36,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from vispro_agents.acting import Turn, act, play_episodes, summarise
+from vispro_agents.acting import LEGAL, Turn, act, play_episodes, summarise
 from vispro_agents.curve import Point, write_curve
 from vispro_agents.errors import UsageError, above_zero, at_least
 from vispro_agents.experience import FOLDER, Experience, Row
@@ -247,7 +247,7 @@ class _Run:
                 rollout = look_back(self.policy, self.task, turns, last, args.ppo, args.temperature, args.micro_batch_size)
                 figures: list[dict[str, float]] = []
                 # What acts is left alone until the value head knows what to expect of it, and Adam how large gradients are.
-                waits = iteration == 1 and update < args.value_updates
+                waits = (iteration - 1) * args.updates + update < args.value_updates
                 for epoch in range(args.epochs):
                     order = random.Random(self.seed(f"order {what} {epoch}")).sample(rollout, len(rollout))
                     for batch in in_parts(order, args.batch_size):
@@ -259,7 +259,7 @@ class _Run:
                 flat = [turn for row in turns for turn in row]
                 told |= {
                     "reward": float(np.mean([turn.reward for turn in flat])),
-                    "legal": float(np.mean([turn.outcome != "illegal" for turn in flat])),
+                    "legal": float(np.mean([turn.outcome in LEGAL for turn in flat])),
                     "tokens": float(np.mean([len(turn.completion.token_ids) for turn in flat])),
                 }
                 self._log("ppo", told, args.sft_steps + (iteration - 1) * args.updates + update)

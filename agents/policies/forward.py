@@ -33,11 +33,16 @@ def forward(
     Returns:
         The model's output; `logits` may be of more tokens than asked for.
     """
-    known = _parameters(type(base_model(model)).forward)
+    known = parameters_of(model)
     options: dict[str, Any] = {"position_ids": positions} if "position_ids" in known else {}
     if "logits_to_keep" in known:
         options["logits_to_keep"] = keep
     return model(input_ids=ids, attention_mask=mask.long(), past_key_values=cache, use_cache=use_cache, **options)
+
+
+def parameters_of(model: Any) -> frozenset[str]:
+    """Names of what a model's forward pass takes."""
+    return _parameters(type(base_model(model)).forward)
 
 
 @cache

@@ -26,7 +26,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from vispro_agents.errors import UsageError
 from vispro_agents.policies.base import Completion, Sampling
-from vispro_agents.policies.forward import base_model
+from vispro_agents.policies.forward import base_model, parameters_of
 from vispro_agents.policies.generation import check_sampling, draw, uniforms_of
 from vispro_agents.policies.language_model import end_ids, quiet
 from vispro_agents.policies.replies import ReplyCodec
@@ -44,7 +44,7 @@ class VisionLanguageArgs(PretrainedArgs):
 
     model: str = "tiny"
     """'tiny' (made for the task, without pretraining), or a hub id or folder of a model of pictures and text, for example
-    llava-hf/llava-v1.6-mistral-7b-hf or Qwen/Qwen2.5-VL-7B-Instruct."""
+    llava-hf/llava-v1.6-mistral-7b-hf or Qwen/Qwen2.5-VL-7B-Instruct. A policy of a run keeps its adapters and settings."""
     lora_rank: int = 128
     """Rank of the LoRA adapters; 0 trains all weights. The tiny model has none."""
     lora_alpha: int = 256
@@ -225,7 +225,8 @@ class VisionLanguagePolicy:
         lengths = [len(view.ids) for view in views]
         width = max(map(len, replies))
         keep = inputs["input_ids"].shape[1] - min(lengths) + 1
-        output = self.model(**inputs, output_hidden_states=True, use_cache=False, logits_to_keep=keep)
+        wanted: dict[str, Any] = {"logits_to_keep": keep} if "logits_to_keep" in parameters_of(self.model) else {}
+        output = self.model(**inputs, **wanted, output_hidden_states=True, use_cache=False)
         device = output.logits.device
         ends = torch.tensor(lengths, device=device)
         values = self.value_head(output.hidden_states[-1][torch.arange(len(ends), device=device), ends - 1])

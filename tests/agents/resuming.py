@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from vispro_agents import filtered_bc, reinforce
+from vispro_agents import filtered_bc, reinforce, vlm_ppo
 from vispro_agents.imitation import ImitationArgs
 
 IMITATION = ImitationArgs(demonstrations=12, mle_epochs=1, mle_variants=3)
@@ -35,6 +35,12 @@ CORRECTIONS = r"""
 
 def learner(name: str, data_dir: Path, root: Path) -> Callable[[Path], object]:
     """A function that trains in a folder."""
+    if name == "vlm_ppo":
+        agent = vlm_ppo.Args(
+            demonstrations=20, sft_steps=6, sft_batch_size=4, save_steps=2, iterations=2, updates=2, envs=4, steps=3, epochs=2,
+            batch_size=6, eval_episodes=4, value_updates=1, thoughts=False,
+        )  # fmt: skip
+        return lambda folder: vlm_ppo.train(replace(agent, run_dir=folder))
     if name == "reinforce":
         gradient = reinforce.Args(data_dir=data_dir, imitation=IMITATION, queries_per_step=4, **SMALL)  # type: ignore[arg-type]
         return lambda folder: reinforce.train(replace(gradient, run_dir=folder))

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import RLock
-from typing import Any, BinaryIO, NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +54,13 @@ class _Handles:
     def __init__(self, path: Path) -> None:
         with sqlite_lock:
             self.connection = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-        self.files: dict[int, BinaryIO] = {}
+        # Descriptors: an object would warn of being open where the collector of garbage comes to it before it comes to the index.
+        self.files: dict[int, int] = {}
 
     def close(self) -> None:
         close_connection(self.connection)
-        for file in self.files.values():
-            file.close()
+        while self.files:  # each once: its number may be another file's by then
+            os.close(self.files.popitem()[1])
 
 
 _inherited: list[_Handles] = []  # of the process that this one was forked from: never to be used, nor closed
@@ -138,8 +139,8 @@ class Index:
             if source not in handles.files:
                 with sqlite_lock:
                     if source not in handles.files:
-                        handles.files[source] = path.open("rb", buffering=0)
-            file = handles.files[source].fileno()
+                        handles.files[source] = os.open(path, os.O_RDONLY)
+            file = handles.files[source]
             if version_of(os.fstat(file)) != self._versions[source]:
                 raise ValueError("it is not the file that was indexed")
             return json.loads(str(os.pread(file, size, start), "utf-8"))

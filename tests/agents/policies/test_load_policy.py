@@ -165,7 +165,7 @@ def test_options_arrive_as_they_are(model: str, concurrency: int, timeout: float
         ("openai()", "the option 'model' is missing"),
         ("transformers", "the option 'model' is missing"),
         ("openai(model='a', temperature=1)", "'temperature' is unknown. Expected some of: model, base_url, endpoint,"),
-        ("transformers(model='a', temperature=1)", "'temperature' is unknown. Expected some of: model, prompt, chat,"),
+        ("transformers(model='a', temperature=1)", "'temperature' is unknown. Expected some of: model, chat, quantize,"),
         ("transformers(model='a', lora_rank=4)", "'lora_rank' is unknown"),
         ("transformers(model='a', training_prompt='full')", "'training_prompt' is unknown"),
         ("random(model='a')", "'model' is unknown. Expected some of: seed"),
