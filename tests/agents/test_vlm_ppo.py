@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,21 @@ def test_ppo_of_a_model_by_path(
     }, "a finished run is left as it is"
     assert main([*command, "--seed", "1"]) == 2
     assert "--seed 0 (asked is 1)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/vlm_agents.md"])
+def test_the_documented_command_of_a_large_model(page: str, folders: Callable[..., Path], tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8").replace("\\\n", " ")
+    found = re.search(r"vispro-agents (vlm-ppo --model (Qwen/\S+) .*--run-dir (\S+) .*)", text)
+    assert found
+    command = found[1].replace(found[2], str(folders("qwen2_5_vl"))).replace(found[3], str(tmp_path / "run")).split()
+    # Only names differ; what follows makes it short.
+    sizes = {
+        "lora-rank": 2, "max-new-tokens": 6, "demonstrations": 4, "sft-steps": 2, "sft-batch-size": 2, "iterations": 1, "updates": 2,
+        "envs": 2, "steps": 2, "epochs": 1, "value-updates": 0, "eval-episodes": 2,
+    }  # fmt: skip
+    assert main([*command, *(str(part) for name, value in sizes.items() for part in (f"--{name}", value))]) == 0
+    assert differing(weights(tmp_path / "run", "sft"), weights(tmp_path / "run", "ppo-1"))
 
 
 # --- the tiny model ---
