@@ -3,7 +3,7 @@
     python benchmarks/vlm_cards.py           two games, five arms, three seeds: about an hour on two cores
     python benchmarks/vlm_cards.py --quick   one game, two arms, hardly any training: under a minute
 
-A model of LLaVA's architecture with random weights (0.8 million) imitates an expert for a few steps (SFT), so few that it still
+A model of LLaVA's architecture with random weights (0.3 million) imitates an expert for a few steps (SFT), so few that it still
 misreads pictures. From there PPO goes on with nothing but the rewards of the game:
 
     action only   replies are the action alone
@@ -63,7 +63,7 @@ class Setting:
     temperature: float
 
 
-GAMES = {"NumberLine": Setting(150, 2000, 3, 1e-4, 1.0), "EZPoints": Setting(75, 4000, 4, 2e-5, 0.5)}
+GAMES = {"NumberLine": Setting(200, 2000, 3, 1e-4, 1.0), "EZPoints": Setting(130, 4000, 6, 2e-5, 0.4)}
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def sft_of(game: str, arm: str, seed: int, args: Args) -> Training:
         run_dir=args.work / f"seed-{seed}" / f"{game}-sft-{'thoughts' if thoughts else 'action'}", env=f"Cards-{game}-v0",
         seed=seed, thoughts=thoughts, prompt="short", demonstrations=setting.demonstrations,
         sft_steps=max(2, round(args.scale * setting.sft_steps)), iterations=0, eval_episodes=args.episodes, log_with=(),
-        learning_rate=setting.learning_rate, temperature=setting.temperature,
+        learning_rate=setting.learning_rate, temperature=setting.temperature, envs=64, steps=8,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
-"""A vision-language model small enough to train from scratch on two cores in minutes: LLaVA's architecture, 0.8 million weights.
+"""A vision-language model small enough to train from scratch on two cores in minutes: LLaVA's architecture, 0.3 million weights.
 
-The image encoder is CLIP's, the language model Llama's, both three layers deep, with a byte-level BPE vocabulary of its own in
+The image encoder is CLIP's, the language model Llama's, both two layers deep, with a byte-level BPE vocabulary of its own in
 which words and numbers are tokens. Nothing is downloaded, so it shows what reinforcement learning does without pretraining.
 """
 
@@ -24,7 +24,7 @@ _PIECES = Regex(r"\d+| ?[A-Za-z]+|(?:(?! [A-Za-z])[^A-Za-z\d])+")
 
 
 def create_tiny_vision_language(
-    texts: Sequence[str], *, seed: int, hidden_size: int = 96, num_layers: int = 3, vocab_size: int = 2048
+    texts: Sequence[str], *, seed: int, hidden_size: int = 64, num_layers: int = 2, vocab_size: int = 2048
 ) -> VisionLanguagePolicy:
     """Build an untrained policy.
 

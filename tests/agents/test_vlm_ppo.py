@@ -193,7 +193,7 @@ def test_visual_programs(small_gqa: Path, tmp_path: Path, progress: Progress) ->
 def test_imitation_is_learned(tmp_path: Path) -> None:
     """One sentence, of which one word is to choose."""
     args = replace(
-        SMALL, run_dir=tmp_path / "run", sft_steps=25, iterations=0, eval_episodes=4, demonstrations=100, sft_batch_size=8
+        SMALL, run_dir=tmp_path / "run", sft_steps=60, iterations=0, eval_episodes=4, demonstrations=100, sft_batch_size=8
     )
     [point] = train(args)
     assert (point.policy, point.metric["legal"], point.trained_on) == ("sft", 1.0, 100)
