@@ -51,7 +51,7 @@ class Setting:
     Attributes:
         sft_steps: Steps of SFT.
         demonstrations: Replies of the expert.
-        iterations: Iterations of PPO, each of four rollouts of 512 steps; the first two rollouts are for the value head.
+        iterations: Iterations of PPO, each of six rollouts of 512 steps; the first two rollouts are for the value head.
         learning_rate: Learning rate of PPO.
         temperature: Temperature of rollouts: low where a reply has to be right in several places to earn anything.
     """
@@ -63,7 +63,7 @@ class Setting:
     temperature: float
 
 
-GAMES = {"NumberLine": Setting(200, 2000, 3, 1e-4, 1.0), "EZPoints": Setting(130, 4000, 6, 2e-5, 0.4)}
+GAMES = {"NumberLine": Setting(200, 2000, 3, 4e-5, 1.0), "EZPoints": Setting(130, 4000, 5, 1e-5, 0.4)}
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def sft_of(game: str, arm: str, seed: int, args: Args) -> Training:
         run_dir=args.work / f"seed-{seed}" / f"{game}-sft-{'thoughts' if thoughts else 'action'}", env=f"Cards-{game}-v0",
         seed=seed, thoughts=thoughts, prompt="short", demonstrations=setting.demonstrations,
         sft_steps=max(2, round(args.scale * setting.sft_steps)), iterations=0, eval_episodes=args.episodes, log_with=(),
-        learning_rate=setting.learning_rate, temperature=setting.temperature, envs=64, steps=8,
+        learning_rate=setting.learning_rate, temperature=setting.temperature, envs=64, steps=8, updates=6,
     )  # fmt: skip
 
 

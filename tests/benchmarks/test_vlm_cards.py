@@ -23,7 +23,7 @@ def test_a_small_run_prints_its_results_and_is_resumed(tmp_path: Path) -> None:
     assert set(told["arms"]) == {"NumberLine"} and set(told["arms"]["NumberLine"]) == {"action only", "lambda 0.5"}
     for arm, (run,) in told["arms"]["NumberLine"].items():
         assert len(run["curve"]) == 2
-        assert run["steps"] == 4 * 64 * 2
+        assert run["steps"] == 6 * 64 * 2
         assert ("read_right" in run["curve"][0]) == (arm != "action only")
         assert results[0]["NumberLine"][arm] == {"sft": run["curve"][0]["success"], "ppo": run["curve"][1]["success"]}
     assert (tmp_path / "out" / "vlm_cards.png").stat().st_size > 10_000
