@@ -15,13 +15,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from vispro_agents.cluster import Chunk, Cluster, Environment, Load, address_of
 from vispro_agents.curve import Point, write_curve
@@ -32,6 +30,7 @@ from vispro_agents.files import save_folder
 from vispro_agents.policies.base import Completion, Prompt, Sampler, Sampling
 from vispro_agents.policies.language_model import LanguageModelPolicy
 from vispro_agents.run_args import RunArgs, check, read_points, settings_of
+from vispro_agents.run_folder import hold_folder, seed_of
 from vispro_agents.tracking import Tracker, open_trackers
 from vispro_gym.datasets.location import HUB_PREFIX
 from vispro_gym.datasets.sample import Sample
@@ -84,7 +83,7 @@ class Run:
 
     def seed(self, what: str) -> int:
         """A seed for one purpose, the same one in every run with this seed."""
-        return int.from_bytes(blake2b(f"{self.args.seed} {what}".encode(), digest_size=4).digest(), "big") >> 1
+        return seed_of(self.args.seed, what)
 
     def choose(self, count: int, what: str) -> list[int]:
         """Positions of `count` samples of the train split (of all, if there are fewer), drawn anew for each purpose."""
@@ -346,30 +345,15 @@ def open_run(args: RunArgs, console: Console | None = None) -> Iterator[Run]:
         DatasetError: If data is missing or damaged.
     """
     check(args)
-    try:
-        args.run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--run-dir {args.run_dir} can be no folder ({error.strerror}). Choose another.") from None
-    columns = (TextColumn("{task.description:<34}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
-    trackers: list[Tracker] = []
-    try:
-        with (
-            FileLock(args.run_dir / ".lock", timeout=0),
-            Progress(*columns, console=console or Console(quiet=True)) as progress,
-        ):
-            run = Run(args, trackers, progress)
-            if args.eval_split == args.train_split:
-                progress.console.print(f"Policies are measured on what they learn from: both splits are {args.eval_split!r}.")
-            try:
-                trackers += open_trackers(args.log_with, args.run_dir, settings_of(args))
-                yield run
-            finally:
-                run.close()
-    except Timeout:
-        raise UsageError(f"Another process trains in {args.run_dir}. Wait for it, or choose another --run-dir.") from None
-    finally:
-        for tracker in trackers:
-            tracker.finish()
+    with hold_folder(args.run_dir, console) as (progress, trackers):
+        run = Run(args, trackers, progress)
+        if args.eval_split == args.train_split:
+            progress.console.print(f"Policies are measured on what they learn from: both splits are {args.eval_split!r}.")
+        try:
+            trackers += open_trackers(args.log_with, args.run_dir, settings_of(args))
+            yield run
+        finally:
+            run.close()
 
 
 def _chunks(key: str, positions: Sequence[int], draws: int) -> dict[str, list[tuple[int, int]]]:

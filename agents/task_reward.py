@@ -30,7 +30,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -38,10 +37,9 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from torch import Tensor
 
 from vispro_agents.curve import Point, write_curve
@@ -50,6 +48,7 @@ from vispro_agents.errors import UsageError, above_zero, at_least
 from vispro_agents.experience import FOLDER, Experience, Row
 from vispro_agents.files import save_folder, write_whole
 from vispro_agents.run_args import read_points, settings_of
+from vispro_agents.run_folder import hold_folder, seed_of
 from vispro_agents.sequences import BoxCodec, Codec
 from vispro_agents.task_reward_setup import SequenceArgs, check_codec, make_codec, open_reward_env
 from vispro_agents.tracking import Tracker, open_trackers
@@ -149,31 +148,19 @@ def train(args: Args, console: Console | None = None) -> list[Point]:
         )
     if args.batch_size % accelerator.num_processes:
         raise UsageError(f"--batch-size {args.batch_size}: expected a multiple of the {accelerator.num_processes} processes.")
-    args.run_dir.mkdir(parents=True, exist_ok=True)
-    columns = (TextColumn("{task.description:<20}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
-    lock = FileLock(args.run_dir / f".lock-{accelerator.process_index}", timeout=0)
-    trackers: list[Tracker] = []
-    try:
-        with (
-            lock,
-            Progress(*columns, console=console if console and accelerator.is_main_process else Console(quiet=True)) as progress,
-        ):
-            run = _Run(args, accelerator, progress, trackers)
-            if accelerator.is_main_process:
-                trackers += open_trackers(args.log_with, args.run_dir, settings_of(args))
-                if not run.points:  # from now on the folder is that of a run with these settings
-                    write_curve(args.run_dir, settings_of(args), [])
-            phases = ["mle" if args.init is None else "init", *(f"{run.verb}-{i}" for i in range(1, args.iterations + 1))]
-            with torch.random.fork_rng():  # the caller's random state is kept
-                for iteration, name in enumerate(phases):
-                    if iteration >= len(run.points):
-                        run.phase(name, iteration)
-            return run.points[: len(phases)]
-    except Timeout:
-        raise UsageError(f"Another process trains in {args.run_dir}. Wait for it, or choose another --run-dir.") from None
-    finally:
-        for tracker in trackers:
-            tracker.finish()
+    told = console if accelerator.is_main_process else None
+    with hold_folder(args.run_dir, told, accelerator.process_index) as (progress, trackers):
+        run = _Run(args, accelerator, progress, trackers)
+        if accelerator.is_main_process:
+            trackers += open_trackers(args.log_with, args.run_dir, settings_of(args))
+            if not run.points:  # from now on the folder is that of a run with these settings
+                write_curve(args.run_dir, settings_of(args), [])
+        phases = ["mle" if args.init is None else "init", *(f"{run.verb}-{i}" for i in range(1, args.iterations + 1))]
+        with torch.random.fork_rng():  # the caller's random state is kept
+            for iteration, name in enumerate(phases):
+                if iteration >= len(run.points):
+                    run.phase(name, iteration)
+        return run.points[: len(phases)]
 
 
 class _Run:
@@ -206,7 +193,7 @@ class _Run:
 
     def seed(self, what: str) -> int:
         """A seed for one purpose, the same one in every run with this seed."""
-        return int.from_bytes(blake2b(f"{self.args.seed} {what}".encode(), digest_size=4).digest(), "big") >> 1
+        return seed_of(self.args.seed, what)
 
     def phase(self, name: str, iteration: int) -> None:
         """Train until the end of a phase, save the policy, and measure it."""

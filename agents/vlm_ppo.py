@@ -26,15 +26,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from vispro_agents.acting import LEGAL, Turn, act, play_episodes, summarise
 from vispro_agents.curve import Point, write_curve
@@ -45,6 +43,7 @@ from vispro_agents.policies.base import Completion, Sampling
 from vispro_agents.policies.vision_language import View, VisionLanguageArgs, VisionLanguagePolicy, load_vision_language
 from vispro_agents.ppo import Experienced, PPOArgs, in_parts, look_back, ppo_losses
 from vispro_agents.run_args import read_points, settings_of
+from vispro_agents.run_folder import hold_folder, seed_of
 from vispro_agents.text_tasks import Demonstration, TextTask, open_task
 from vispro_agents.tracking import Tracker, open_trackers
 from vispro_agents.training import OptimizerArgs, cosine, make_optimizers
@@ -133,29 +132,16 @@ def train(args: Args, console: Console | None = None) -> list[Point]:
         DatasetError: If data is missing or damaged.
     """
     _check(args)
-    args.run_dir.mkdir(parents=True, exist_ok=True)
-    columns = (TextColumn("{task.description:<12}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
-    trackers: list[Tracker] = []
-    try:
-        with (
-            FileLock(args.run_dir / ".lock", timeout=0),
-            Progress(*columns, console=console or Console(quiet=True)) as progress,
-            torch.random.fork_rng(),  # the caller's random state is kept
-        ):
-            run = _Run(args, progress, trackers)
-            trackers += open_trackers(args.log_with, args.run_dir, settings_of(args))
-            if not run.points:  # from now on the folder is that of a run with these settings
-                write_curve(args.run_dir, settings_of(args), [])
-            phases = ["sft" if args.demonstrations else "init", *(f"ppo-{i}" for i in range(1, args.iterations + 1))]
-            for iteration, name in enumerate(phases):
-                if iteration >= len(run.points):
-                    run.phase(name, iteration)
-            return run.points[: len(phases)]
-    except Timeout:
-        raise UsageError(f"Another process trains in {args.run_dir}. Wait for it, or choose another --run-dir.") from None
-    finally:
-        for tracker in trackers:
-            tracker.finish()
+    with hold_folder(args.run_dir, console) as (progress, trackers), torch.random.fork_rng():  # the caller's state is kept
+        run = _Run(args, progress, trackers)
+        trackers += open_trackers(args.log_with, args.run_dir, settings_of(args))
+        if not run.points:  # from now on the folder is that of a run with these settings
+            write_curve(args.run_dir, settings_of(args), [])
+        phases = ["sft" if args.demonstrations else "init", *(f"ppo-{i}" for i in range(1, args.iterations + 1))]
+        for iteration, name in enumerate(phases):
+            if iteration >= len(run.points):
+                run.phase(name, iteration)
+        return run.points[: len(phases)]
 
 
 class _Run:
@@ -186,7 +172,7 @@ class _Run:
 
     def seed(self, what: str) -> int:
         """A seed for one purpose, the same one in every run with this seed."""
-        return int.from_bytes(blake2b(f"{self.args.seed} {what}".encode(), digest_size=4).digest(), "big") >> 1
+        return seed_of(self.args.seed, what)
 
     def phase(self, name: str, iteration: int) -> None:
         """Train until the end of a phase, save the policy, and measure it."""

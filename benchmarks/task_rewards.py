@@ -21,14 +21,12 @@ from __future__ import annotations
 
 import json
 import logging
-import multiprocessing
 import os
 import shutil
 import statistics
 import textwrap
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,10 +37,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
+from side_by_side import learn_all, rounded, seconds_of
 
 from vispro_agents.curve import read_curve
 from vispro_agents.sequences import BoxCodec
 from vispro_agents.task_reward import Args as Training
+from vispro_agents.task_reward import train
 from vispro_agents.task_reward_setup import SequenceArgs
 from vispro_agents.vision_model import VisionModelArgs
 from vispro_gym.datasets.mini.still_lifes import write_still_lifes
@@ -114,23 +114,6 @@ class Args:
     """One seed, one iteration, a hundredth of the steps."""
 
 
-def learn(training: Training) -> None:
-    """Trains, or goes on, on one core, and keeps how much processor time it took."""
-    import torch
-
-    from vispro_agents.run_args import read_points
-    from vispro_agents.task_reward import train
-
-    logging.getLogger("vispro_gym").setLevel(logging.ERROR)
-    torch.set_num_threads(1)
-    clock = training.run_dir / "seconds.json"
-    if len(read_points(training)) > training.iterations and clock.exists():  # finished, with these settings
-        return
-    start = time.process_time()
-    train(training)
-    clock.write_text(json.dumps(time.process_time() - start))
-
-
 def pictures_of(args: Args) -> dict[str, tuple[int, int]]:
     """Number of pictures and first image id by split; fewer for a run of fewer steps."""
     return {split: (max(64, round(min(1.0, 5 * args.scale) * n)), first) for split, (n, first) in PICTURES.items()}
@@ -163,26 +146,6 @@ def runs_of(task: str, seed: int, args: Args) -> dict[str, Training]:
             learning_rate=setting.learning_rate,
         ),
     }  # fmt: skip
-
-
-def learn_all(args: Args, console: Console) -> None:
-    """Learns everything that is not there yet, as soon as what it begins with is."""
-    jobs = [runs_of(task, seed, args) for seed in range(args.seeds) for task in args.tasks]
-    waiting = {run["mle"].run_dir: [] for run in jobs}
-    for run in jobs:
-        waiting[run["mle"].run_dir] += [run[stage] for stage in STAGES[1:] if run[stage] not in waiting[run["mle"].run_dir]]
-    ready = list({run["mle"].run_dir: run["mle"] for run in jobs}.values())
-    running: dict[Future[None], Training] = {}
-    with ProcessPoolExecutor(args.processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        while ready or running:
-            while ready and len(running) < args.processes:
-                training = ready.pop(0)
-                running[pool.submit(learn, training)] = training
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                future.result()
-                training = running.pop(future)
-                console.print(f"{training.run_dir}: done", highlight=False)
-                ready = waiting.pop(training.run_dir, []) + ready  # a task is finished before the next one begins
 
 
 def answers_of(training: Training, reward: str, by_label: bool = False) -> tuple[Any, list[Any], list[Any]]:
@@ -221,7 +184,7 @@ def measure(task: str, seed: int, args: Args) -> dict[str, dict[str, Any]]:
             "metric": metric[setting.metric],
             "metrics": metric,
             "looked_for": suspicions(setting, scored, actions, metric) | ranked_alike(setting, training),
-            "seconds": round(json.loads((training.run_dir / "seconds.json").read_text()), 1),
+            "seconds": seconds_of(training),
         }
         if stage == "tuned":
             found[stage]["curve"] = [{"reward": point.reward, "metric": point.metric[setting.metric]} for point in points]
@@ -277,8 +240,9 @@ def main(args: Args) -> None:
         scratch.mkdir(parents=True)
         write_still_lifes(scratch, pictures)
         scratch.rename(data_of(args))
-    learn_all(args, console)
     seeds = list(range(args.seeds))
+    runs = [runs_of(task, seed, args) for seed in seeds for task in args.tasks]
+    learn_all(train, [(run["mle"], run[stage]) for run in runs for stage in STAGES[1:]], args.processes, console)
     measured = {task: [measure(task, seed, args) for seed in seeds] for task in args.tasks}
     table = Table("task", "", *STAGES, "tuned - continued, by seed")
     for task, by_seed in measured.items():
@@ -318,15 +282,6 @@ def main(args: Args) -> None:
         },
     }
     print(json.dumps(last))
-
-
-def rounded(value: Any) -> Any:
-    """The same with five digits after the point."""
-    if isinstance(value, dict):
-        return {key: rounded(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [rounded(each) for each in value]
-    return round(value, 5) if isinstance(value, float) else value
 
 
 def draw_figures(measured: Mapping[str, Sequence[Mapping[str, Any]]], args: Args, out: Path) -> None:

@@ -16,12 +16,11 @@ goes on where it was. Draws a figure, prints a table and ends with one line of J
 
 from __future__ import annotations
 
+import itertools
 import json
-import multiprocessing
 import os
 import statistics
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,11 +31,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
+from side_by_side import learn_all, rounded, seconds_of
 
 from vispro_agents.curve import read_curve
 from vispro_agents.policies.vision_language import VisionLanguageArgs
 from vispro_agents.ppo import PPOArgs
 from vispro_agents.vlm_ppo import Args as Training
+from vispro_agents.vlm_ppo import train
 
 ARMS: dict[str, float | None] = {"action only": None, "lambda 0": 0.0, "lambda 0.2": 0.2, "lambda 0.5": 0.5, "lambda 1": 1.0}
 """Name of each arm -> weight of thoughts; None for no thoughts."""
@@ -52,18 +53,14 @@ class Setting:
         sft_steps: Steps of SFT.
         demonstrations: Replies of the expert.
         iterations: Iterations of PPO, each of six rollouts of 512 steps; the first two rollouts are for the value head.
-        learning_rate: Learning rate of PPO.
-        temperature: Temperature of rollouts: low where a reply has to be right in several places to earn anything.
     """
 
     sft_steps: int
     demonstrations: int
     iterations: int
-    learning_rate: float
-    temperature: float
 
 
-GAMES = {"NumberLine": Setting(200, 2000, 3, 4e-5, 1.0), "EZPoints": Setting(130, 4000, 5, 1e-5, 0.4)}
+GAMES = {"NumberLine": Setting(200, 2000, 3), "EZPoints": Setting(150, 4000, 5)}
 
 
 @dataclass(frozen=True)
@@ -90,22 +87,6 @@ class Args:
     """One seed, one game, two arms, one iteration, a fraction of the steps."""
 
 
-def learn(training: Training) -> None:
-    """Trains, or goes on, on one core, and keeps how much processor time it took."""
-    import torch
-
-    from vispro_agents.run_args import read_points
-    from vispro_agents.vlm_ppo import train
-
-    torch.set_num_threads(1)
-    clock = training.run_dir / "seconds.json"
-    if len(read_points(training)) > training.iterations and clock.exists():  # finished, with these settings
-        return
-    start = time.process_time()
-    train(training)
-    clock.write_text(json.dumps(time.process_time() - start))
-
-
 def sft_of(game: str, arm: str, seed: int, args: Args) -> Training:
     """The run that an arm begins with; all arms with thoughts share one."""
     setting = GAMES[game]
@@ -114,7 +95,7 @@ def sft_of(game: str, arm: str, seed: int, args: Args) -> Training:
         run_dir=args.work / f"seed-{seed}" / f"{game}-sft-{'thoughts' if thoughts else 'action'}", env=f"Cards-{game}-v0",
         seed=seed, thoughts=thoughts, prompt="short", demonstrations=setting.demonstrations,
         sft_steps=max(2, round(args.scale * setting.sft_steps)), iterations=0, eval_episodes=args.episodes, log_with=(),
-        learning_rate=setting.learning_rate, temperature=setting.temperature, envs=64, steps=8, updates=6,
+        learning_rate=4e-5, temperature=1.0, envs=64, steps=8, updates=6,
     )  # fmt: skip
 
 
@@ -129,40 +110,17 @@ def ppo_of(game: str, arm: str, seed: int, args: Args) -> Training:
     )  # fmt: skip
 
 
-def learn_all(args: Args, console: Console) -> None:
-    """Learns everything that is not there yet, as soon as what it begins with is."""
-    waiting: dict[Path, list[Training]] = {}
-    ready: list[Training] = []
-    for seed in range(args.seeds):
-        for game in args.games:
-            for arm in args.arms:
-                sft = sft_of(game, arm, seed, args)
-                if sft.run_dir not in waiting:
-                    ready.append(sft)
-                waiting.setdefault(sft.run_dir, []).append(ppo_of(game, arm, seed, args))
-    running: dict[Future[None], Training] = {}
-    with ProcessPoolExecutor(args.processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        while ready or running:
-            while ready and len(running) < args.processes:
-                training = ready.pop(0)
-                running[pool.submit(learn, training)] = training
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                future.result()
-                training = running.pop(future)
-                console.print(f"{training.run_dir}: done", highlight=False)
-                ready = waiting.pop(training.run_dir, []) + ready
-
-
 def measure(game: str, arm: str, seed: int, args: Args) -> dict[str, Any]:
     """The curve of an arm, from SFT on, and what it took."""
     run = ppo_of(game, arm, seed, args)
     _, points = read_curve(run.run_dir)
     return {
         "curve": [{key: point.metric[key] for key in FIGURES if key in point.metric} for point in points],
+        "rollout_reward": [point.grow_reward for point in points[1:]],
         "steps": points[-1].executed,
         "seconds": {
-            "sft": round(json.loads((sft_of(game, arm, seed, args).run_dir / "seconds.json").read_text()), 1),
-            "ppo": round(json.loads((run.run_dir / "seconds.json").read_text()), 1),
+            "sft": seconds_of(sft_of(game, arm, seed, args)),
+            "ppo": seconds_of(run),
         },
     }
 
@@ -204,8 +162,10 @@ def main(args: Args) -> None:
         )  # fmt: skip
     console = Console()
     start = time.perf_counter()
-    learn_all(args, console)
     seeds = list(range(args.seeds))
+    runs = itertools.product(seeds, args.games, args.arms)
+    pairs = [(sft_of(game, arm, seed, args), ppo_of(game, arm, seed, args)) for seed, game, arm in runs]
+    learn_all(train, pairs, args.processes, console)
     measured = {game: {arm: [measure(game, arm, seed, args) for seed in seeds] for arm in args.arms} for game in args.games}
     table = Table("game", "arm", "success: SFT", "PPO", "by seed", "readings: SFT", "PPO", "thoughts: SFT", "PPO")
     last: dict[str, Any] = {}
@@ -229,15 +189,6 @@ def main(args: Args) -> None:
     (out / "vlm_cards.json").write_text(f"{json.dumps(rounded(result), indent=1)}\n")
     draw_figure(measured, out / "vlm_cards.png")
     print(json.dumps({"seconds": round(time.perf_counter() - start), "success": last}))
-
-
-def rounded(value: Any) -> Any:
-    """The same with five digits after the point."""
-    if isinstance(value, dict):
-        return {key: rounded(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [rounded(each) for each in value]
-    return round(value, 5) if isinstance(value, float) else value
 
 
 if __name__ == "__main__":
