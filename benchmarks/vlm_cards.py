@@ -31,7 +31,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
-from side_by_side import learn_all, rounded, seconds_of
+from training_runs import learn_all, rounded, seconds_of
 
 from vispro_agents.curve import read_curve
 from vispro_agents.policies.vision_language import VisionLanguageArgs

@@ -1,4 +1,4 @@
-"""Runs of a learner side by side, each on one core, some of which begin with what others ended with. Not a benchmark itself."""
+"""Runs of a learner side by side, each on one core, some of which begin with what others ended with. Not a benchmark."""
 
 from __future__ import annotations
 
