@@ -10,8 +10,9 @@ misreads pictures. From there PPO goes on with nothing but the rewards of the ga
     lambda 0 .. 1 replies read the picture, reason and act; PPO weighs lambda * log p(thoughts) + log p(action)
 
 Success is the share of 200 held-out episodes whose return is above 0, of most probable replies. Beside it: whether what replies
-read in the picture is there, and how many different thoughts there are, which falls when thoughts collapse. A killed benchmark
-goes on where it was. Draws a figure, prints a table and ends with one line of JSON.
+read in the picture is there, and how many different thoughts there are, which falls when thoughts collapse; and the mean reward
+per step of rollouts, which are drawn at temperature 1. A killed benchmark goes on where it was. Draws a figure, prints a table
+and ends with one line of JSON.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ import json
 import os
 import statistics
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import tyro
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -33,14 +36,20 @@ from rich.console import Console
 from rich.table import Table
 from training_runs import learn_all, rounded, seconds_of
 
+import vispro_gym  # noqa: F401 (registers the environments)
 from vispro_agents.curve import read_curve
+from vispro_agents.experience import FOLDER, Experience
 from vispro_agents.policies.vision_language import VisionLanguageArgs
 from vispro_agents.ppo import PPOArgs
+from vispro_agents.run_folder import seed_of
 from vispro_agents.vlm_ppo import Args as Training
 from vispro_agents.vlm_ppo import train
 
 ARMS: dict[str, float | None] = {"action only": None, "lambda 0": 0.0, "lambda 0.2": 0.2, "lambda 0.5": 0.5, "lambda 1": 1.0}
 """Name of each arm -> weight of thoughts; None for no thoughts."""
+
+Measured = dict[str, dict[str, list[dict[str, Any]]]]
+"""By game and arm, a curve for each seed."""
 
 FIGURES = ("success", "return", "legal", "read_right", "distinct_thoughts", "tokens", "steps")
 
@@ -114,9 +123,13 @@ def measure(game: str, arm: str, seed: int, args: Args) -> dict[str, Any]:
     """The curve of an arm, from SFT on, and what it took."""
     run = ppo_of(game, arm, seed, args)
     _, points = read_curve(run.run_dir)
+    curve = [{key: point.metric[key] for key in FIGURES if key in point.metric} for point in points]
+    for figures, point in zip(curve[1:], points[1:], strict=True):
+        figures["rollout_reward"] = point.grow_reward or 0.0
+    if game == "EZPoints":
+        curve = [figures | success_by_solution(run, iteration) for iteration, figures in enumerate(curve)]
     return {
-        "curve": [{key: point.metric[key] for key in FIGURES if key in point.metric} for point in points],
-        "rollout_reward": [point.grow_reward for point in points[1:]],
+        "curve": curve,
         "steps": points[-1].executed,
         "seconds": {
             "sft": seconds_of(sft_of(game, arm, seed, args)),
@@ -125,11 +138,48 @@ def measure(game: str, arm: str, seed: int, args: Args) -> dict[str, Any]:
     }
 
 
-def draw_figure(measured: dict[str, dict[str, list[dict[str, Any]]]], path: Path) -> None:
-    """Success, right readings and different thoughts after each iteration: means over seeds, and a thin line for each seed."""
-    rows = {"success": "success", "read_right": "readings that are right", "distinct_thoughts": "different thoughts per reply"}
+def success_by_solution(run: Training, iteration: int) -> dict[str, float]:
+    """Success in EZPoints where a sum of the two cards is 12, and where only their product is."""
+    env = gym.make(run.env)
+    rows = Experience(run.run_dir / FOLDER).read(f"{iteration:03d}-9-evaluate")
+    starts = [place for place, row in enumerate(rows) if row.step == 0]
+    successes: dict[str, list[bool]] = {"success_sums": [], "success_products": []}
+    for episode, (start, end) in enumerate(itertools.pairwise([*starts, len(rows)])):
+        _, info = env.reset(seed=seed_of(run.seed, "evaluation") + episode)  # as `play_episodes` does
+        kind = "success_sums" if sum(info["numbers"]) == 12 else "success_products"
+        successes[kind].append(sum(row.reward for row in rows[start:end]) > 0)
+    return {kind: statistics.mean(found) for kind, found in successes.items() if found}
+
+
+def mean(by_seed: Sequence[Mapping[str, Any]], key: str, place: int) -> float | None:
+    """Mean over seeds of a figure at a place of the curves; None if it is not there, as those of thoughts without any."""
+    values = [one["curve"][place].get(key) for one in by_seed]
+    return None if None in values else statistics.mean(values)
+
+
+def table_of(measured: Measured) -> Table:
+    """Means over seeds after SFT and after PPO; of rollouts in the first and the last iteration."""
+    columns = ("read_right", 0), ("read_right", -1), ("rollout_reward", 1), ("rollout_reward", -1), ("distinct_thoughts", -1)
+    table = Table(
+        "game", "arm", "success: SFT", "PPO", "by seed", "readings: SFT", "PPO", "drawn: first", "last", "thoughts: PPO"
+    )
+    for game, arms in measured.items():
+        for arm, by_seed in arms.items():
+            ends = " ".join(f"{one['curve'][-1]['success']:.3f}" for one in by_seed)
+            shown = [mean(by_seed, *column) for column in (("success", 0), ("success", -1), *columns)]
+            cells = ["" if figure is None else f"{figure:.3f}" for figure in shown]
+            table.add_row(game, arm, *cells[:2], ends, *cells[2:])
+    return table
+
+
+def draw_figure(measured: Measured, path: Path) -> None:
+    """Figures after each iteration, of rollouts in each: means over seeds, and a thin line for each seed."""
+    rows = {
+        "success": "success", "rollout_reward": "reward per step of rollouts", "read_right": "readings that are right",
+        "distinct_thoughts": "different thoughts per reply",
+    }  # fmt: skip
     colors = dict(zip(ARMS, ("#7f8899", "#d55e00", "#e69f00", "#0072b2", "#009e73"), strict=True))
-    figure = Figure(figsize=(4.6 * len(measured), 8.4), dpi=110, layout="constrained")
+    figure = Figure(figsize=(4.6 * len(measured), 10.8), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(rows), len(measured), squeeze=False)
     for column, (game, arms) in enumerate(measured.items()):
@@ -137,13 +187,14 @@ def draw_figure(measured: dict[str, dict[str, list[dict[str, Any]]]], path: Path
             axes = grid[row][column]
             for arm, by_seed in arms.items():
                 curves = np.array([[point.get(key, np.nan) for point in one["curve"]] for one in by_seed])
-                if np.isnan(curves).any():  # there are no thoughts
+                if np.isnan(curves).all():  # there are no thoughts
                     continue
                 for curve in curves:
                     axes.plot(curve, color=colors[arm], alpha=0.3, linewidth=0.8)
                 axes.plot(curves.mean(0), color=colors[arm], linewidth=2, label=arm.replace("lambda", "λ ="))
             axes.set_ylabel(label)
-            axes.set_ylim(bottom=0.0)
+            if key != "rollout_reward":
+                axes.set_ylim(bottom=0.0)
             axes.set_xticks(range(len(next(iter(arms.values()))[0]["curve"])))
             axes.spines[["top", "right"]].set_visible(False)
         grid[0][column].set_title(game)
@@ -167,28 +218,17 @@ def main(args: Args) -> None:
     pairs = [(sft_of(game, arm, seed, args), ppo_of(game, arm, seed, args)) for seed, game, arm in runs]
     learn_all(train, pairs, args.processes, console)
     measured = {game: {arm: [measure(game, arm, seed, args) for seed in seeds] for arm in args.arms} for game in args.games}
-    table = Table("game", "arm", "success: SFT", "PPO", "by seed", "readings: SFT", "PPO", "thoughts: SFT", "PPO")
-    last: dict[str, Any] = {}
-    for game, arms in measured.items():
-        for arm, by_seed in arms.items():
-
-            def mean(key: str, place: int, runs: list[dict[str, Any]] = by_seed) -> str:
-                values = [one["curve"][place].get(key) for one in runs]
-                return "" if None in values else f"{statistics.mean(values):.3f}"
-
-            ends = " ".join(f"{one['curve'][-1]['success']:.3f}" for one in by_seed)
-            table.add_row(
-                game, arm, mean("success", 0), mean("success", -1), ends, mean("read_right", 0), mean("read_right", -1),
-                mean("distinct_thoughts", 0), mean("distinct_thoughts", -1),
-            )  # fmt: skip
-            last.setdefault(game, {})[arm] = {"sft": float(mean("success", 0)), "ppo": float(mean("success", -1))}
-    console.print(table)
+    console.print(table_of(measured))
     out = args.out or args.work
     out.mkdir(parents=True, exist_ok=True)
     result = {"seeds": seeds, "episodes": args.episodes, "arms": measured}
     (out / "vlm_cards.json").write_text(f"{json.dumps(rounded(result), indent=1)}\n")
     draw_figure(measured, out / "vlm_cards.png")
-    print(json.dumps({"seconds": round(time.perf_counter() - start), "success": last}))
+    success = {
+        game: {arm: {"sft": mean(by_seed, "success", 0), "ppo": mean(by_seed, "success", -1)} for arm, by_seed in arms.items()}
+        for game, arms in measured.items()
+    }
+    print(json.dumps(rounded({"seconds": round(time.perf_counter() - start), "success": success})))
 
 
 if __name__ == "__main__":
