@@ -38,7 +38,8 @@ class Turn:
         ended: Whether the episode ended with it.
         last_view: What was shown at the end of an episode that was cut off, which could have gone on; else None.
         is_read_right: Whether the reply says of the picture what is in it; None where that is not known.
-        episode: Number of the episode among those side by side.
+        sample_id: The sample of a visual program; of a game, the number of the episode among those that were played, or of those
+            side by side in a rollout.
     """
 
     view: View
@@ -48,7 +49,7 @@ class Turn:
     ended: bool
     last_view: View | None
     is_read_right: bool | None
-    episode: int
+    sample_id: str
 
 
 def act(
@@ -76,7 +77,10 @@ def act(
         completions = write(views, step)
         observations, rewards, terminations, truncations, infos = envs.step([completion.text for completion in completions])
         turns.append(
-            [_turn(task, i, views[i], completions[i], readings[i], rewards, terminations, truncations, infos) for i in everyone]
+            [
+                _turn(task, i, i, views[i], completions[i], readings[i], rewards, terminations, truncations, infos)
+                for i in everyone
+            ]
         )
         record(turns[-1], step)
     return turns, task.views(observations, everyone)
@@ -110,7 +114,8 @@ def play_episodes(task: TextTask, envs: VectorEnv[Any, Any, Any], write: Write, 
             texts = [completions[i].text if i in completions else "" for i in range(envs.num_envs)]
             observations, rewards, terminations, truncations, infos = envs.step(texts)
             for i, view in zip(going, views, strict=True):
-                turn = _turn(task, i, view, completions[i], readings[i], rewards, terminations, truncations, infos)
+                number = len(played) + i
+                turn = _turn(task, i, number, view, completions[i], readings[i], rewards, terminations, truncations, infos)
                 mine[i].append(turn)
             going = [i for i in going if not mine[i][-1].ended]
         played += mine
@@ -126,7 +131,8 @@ def summarise(task: TextTask, played: Sequence[Sequence[Turn]]) -> dict[str, flo
         steps: Mean length.
         legal: Share of replies that name an action (of programs: that gave an answer).
         tokens: Mean length of replies.
-        distinct_thoughts: Number of different thoughts, divided by the number of replies: what falls when thoughts collapse.
+        distinct_thoughts: Number of different thoughts, divided by the number of replies: what falls when thoughts collapse, and
+            where episodes get longer.
         read_right: Share of replies that say what is in the picture, where that is known.
     """
     turns = [turn for episode in played for turn in episode]
@@ -148,20 +154,21 @@ def summarise(task: TextTask, played: Sequence[Sequence[Turn]]) -> dict[str, flo
 
 
 def _turn(
-    task: TextTask, i: int, view: View, completion: Completion, reading: Mapping[str, Any], rewards: NDArray[np.float64],
-    terminations: NDArray[np.bool_], truncations: NDArray[np.bool_], infos: Mapping[str, Any],
+    task: TextTask, i: int, number: int, view: View, completion: Completion, reading: Mapping[str, Any],
+    rewards: NDArray[np.float64], terminations: NDArray[np.bool_], truncations: NDArray[np.bool_], infos: Mapping[str, Any],
 ) -> Turn:  # fmt: skip
     ended = bool(terminations[i] or truncations[i])
     cut = bool(truncations[i] and not terminations[i])
+    told = infos["final_info"] if ended else infos
     return Turn(
         view=view,
         completion=completion,
         reward=float(rewards[i]),
-        outcome=task.outcome(infos["final_info"] if ended else infos, i),
+        outcome=task.outcome(told, i),
         ended=ended,
         last_view=task.view(infos["final_obs"][i]) if cut else None,
         is_read_right=_reads(completion.text, reading) if reading else None,
-        episode=i,
+        sample_id=task.sample_id(told, i, number),
     )
 
 

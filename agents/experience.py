@@ -30,7 +30,6 @@ from vispro_agents.files import SCRATCH_SUFFIX, write_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
 Phase = Literal["demonstration", "grow", "rollout", "correction", "evaluate"]
 
@@ -51,7 +50,7 @@ class Row:
             correction, or held-out evaluation. All but the last may be trained on.
         iteration: Iteration of self-training, counted from 1; 0 is what comes before the first.
         split: Split of the dataset that the sample is from.
-        sample_id: The sample.
+        sample_id: The sample; of a game, the number of the episode, in a rollout among those side by side.
         draw: Number of the program among those written for this sample in this phase, from 0.
         policy: Name of the saved policy that wrote it, "expert", or "correction".
         seed: Seed of the run.
@@ -61,8 +60,8 @@ class Row:
         outcome: How it ended, one of `vispro_gym.engine.OUTCOMES`; "scored" for an answer to a picture; for a turn of a game,
             whether the reply named an action, "legal" or "illegal".
         reward: 0.0 or 1.0; any number for an answer to a picture or a turn of a game.
-        step: Optimizer step of a learner on policy, counted from 1; step of the episode, from 0, in a run of `vlm_ppo`; 0 for all
-            others.
+        step: Optimizer step of a learner on policy, counted from 1; in a run of `vlm_ppo`, from 0, step of the evaluated episode,
+            or of the rollout, in which episodes follow each other; 0 for all others.
         question_type: Type of the question; "" if it is unknown.
         answer: What the program answered, as text; None if it gave no answer.
         error: Why it gave none, as in "RuntimeError, line 3: ..."; None if it gave one.
@@ -159,13 +158,13 @@ class Experience:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        wanted = pc.scalar(True)
-        if phases is not None:
-            wanted &= pc.field("phase").isin(pa.array(phases, pa.string()))
-        if max_iteration is not None:
-            wanted &= pc.field("iteration") <= max_iteration
         for key in self.keys():
-            yield from _to_rows(_read_table(self._path(key), wanted))
+            table = _read_table(self._path(key))
+            if phases is not None:
+                table = table.filter(pc.is_in(table["phase"], pa.array(phases, pa.string())))
+            if max_iteration is not None:
+                table = table.filter(pc.less_equal(table["iteration"], max_iteration))
+            yield from _to_rows(table)
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows as one table, in the order of `rows`, for questions that are asked of columns.
@@ -235,19 +234,21 @@ def _to_rows(table: pa.Table) -> list[Row]:
     return [Row(*values) for values in zip(*columns, strict=True)]
 
 
-def _read_table(path: Path, wanted: pc.Expression | None = None) -> pa.Table:
+def _read_table(path: Path) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     data = path.read_bytes()
     try:
-        file = pq.ParquetFile(BytesIO(data)).metadata
+        reader = pq.ParquetFile(BytesIO(data), page_checksum_verification=True)
+        file = reader.metadata
         found = file.schema.to_arrow_schema()
         if (found.metadata or {}).items() >= _VERSION.items():
             # Pages have checksums, what is written about them has none.
             if not found.equals(schema()) or file.num_rows != sum(file.row_group(i).num_rows for i in range(file.num_row_groups)):
                 raise ValueError("its description of itself is not consistent")
-            return pq.read_table(BytesIO(data), filters=wanted, page_checksum_verification=True)
+            # Not `pq.read_table`, whose threads tidy up after it has returned: where the process ends meanwhile, it aborts.
+            return reader.read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         cause = " ".join(str(error).split())
         raise UsageError(f"{path} is damaged ({cause:.200}). Restore it from a copy, or begin in another folder.") from error

@@ -92,7 +92,9 @@ class Replay:
         if split not in self._envs:
             settings = self._settings
             options = {"perception": settings.get("perception", "oracle"), "num_scenes": self._num_scenes}
-            self._envs[split] = open_env(settings["env"], split, settings["data_dir"], settings["images"], **options)
+            self._envs[split] = open_env(
+                settings["env"], split, settings["data_dir"], settings.get("images", "required"), **options
+            )
         return self._envs[split]
 
     def picture_name(self, row: Row) -> str:

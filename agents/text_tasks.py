@@ -98,6 +98,14 @@ class TextTask(ABC):
     def outcome(self, infos: Mapping[str, Any], i: int) -> str:
         """How a step ended in an environment, as a word."""
 
+    def sample_id(self, infos: Mapping[str, Any], i: int, number: int) -> str:
+        """What an environment's step was about: the number of the episode, but for samples of a dataset."""
+        return str(number)
+
+    def program(self, reply: str) -> str | None:
+        """The program in a reply, where actions are programs."""
+        return None
+
     def readings(self, envs: VectorEnv[Any, Any, Any]) -> Sequence[dict[str, Any]]:
         """For each environment what a reply should say of the picture; nothing where that is not known."""
         return [{}] * envs.num_envs
@@ -193,13 +201,21 @@ class ProgramTask(TextTask):
 
     def action_start(self, reply: str) -> int:
         """See `TextTask.action_start`."""
+        program = self.program(reply)
+        lines = [line.strip() for line in (program or "").split("\n") if line.strip()]
+        # Programs lose their indentation, and a body alone gets a first line, which is in no reply.
+        for wanted in (lines, lines[1:]):
+            found = list(re.finditer(r"\s+".join(map(re.escape, wanted)), reply)) if wanted else []
+            if found:
+                return found[-1].start()
+        return 0
+
+    def program(self, reply: str) -> str | None:
+        """See `TextTask.program`."""
         try:
-            program = extract_program(reply, self.image_names)
+            return extract_program(reply, self.image_names)
         except ExtractError:
-            return 0
-        # Programs lose their indentation, and a body alone gets a first line: then the first line that is in the reply counts.
-        parts = [part.strip() for part in (program, *program.split("\n")) if part.strip()]
-        return next((start for part in parts if (start := reply.rfind(part)) >= 0), 0)
+            return None
 
     def demonstrations(self, count: int, random_actions: float, seed: int) -> list[Demonstration]:
         """See `TextTask.demonstrations`; an episode is one step, so that there are no random actions."""
@@ -221,6 +237,10 @@ class ProgramTask(TextTask):
     def outcome(self, infos: Mapping[str, Any], i: int) -> str:
         """The outcome of the program."""
         return str(infos["outcome"][i])
+
+    def sample_id(self, infos: Mapping[str, Any], i: int, number: int) -> str:
+        """The sample's own id."""
+        return str(infos["sample_id"][i])
 
 
 def open_task(

@@ -40,7 +40,15 @@ from vispro_agents.errors import UsageError, above_zero, at_least
 from vispro_agents.experience import FOLDER, Experience, Row
 from vispro_agents.files import save_folder, write_whole
 from vispro_agents.policies.base import Completion, Sampling
-from vispro_agents.policies.vision_language import View, VisionLanguageArgs, VisionLanguagePolicy, load_vision_language
+from vispro_agents.policies.transformers import resolve_device
+from vispro_agents.policies.vision_language import (
+    View,
+    VisionLanguageArgs,
+    VisionLanguagePolicy,
+    is_told_briefly,
+    load_vision_language,
+    refuse_settings,
+)
 from vispro_agents.ppo import Experienced, PPOArgs, in_parts, look_back, ppo_losses
 from vispro_agents.run_args import read_points, settings_of
 from vispro_agents.run_folder import hold_folder, seed_of
@@ -70,7 +78,8 @@ class Args:
     thoughts: bool = True
     """Whether replies have thoughts before the action (chain of thought)."""
     prompt: Literal["auto", "full", "short"] = "auto"
-    """How much the model is told: the task and the form of the reply, or a few words. auto: a few words for the tiny model."""
+    """How much the model is told: the task and the form of the reply, or a few words. auto: a few words for the tiny model, also
+    as the policy of a run."""
     demonstrations: int = 2000
     """Replies of the expert that are imitated first (SFT); 0 begins with the model as it is."""
     random_actions: float = 0.2
@@ -151,7 +160,7 @@ class _Run:
         self.args, self.progress, self.trackers = args, progress, trackers
         self.points = read_points(args)
         self.experience = Experience(args.run_dir / FOLDER)
-        short = args.prompt == "short" or (args.prompt == "auto" and args.model.model == "tiny")
+        short = args.prompt == "short" or (args.prompt == "auto" and is_told_briefly(args.model.model))
         self.task: TextTask = open_task(
             args.env, thoughts=args.thoughts, short=short, data_dir=args.data_dir, perception=args.perception,
             train_split=args.train_split, eval_split=args.eval_split,
@@ -166,9 +175,10 @@ class _Run:
             return load_vision_language(args.model, self.seed("model"))
         from vispro_agents.policies.tiny_vision_language import create_tiny_vision_language
 
+        refuse_settings("The tiny model", args.model, "device")
         shown = self._demonstrations() or self.task.demonstrations(200, 0.0, self.seed("demonstrations"))
         texts = [text for view, reply in shown for text in (view.text, reply)]
-        return create_tiny_vision_language(texts, seed=self.seed("model"))
+        return create_tiny_vision_language(texts, seed=self.seed("model")).to(resolve_device(args.model.device))
 
     def seed(self, what: str) -> int:
         """A seed for one purpose, the same one in every run with this seed."""
@@ -183,6 +193,8 @@ class _Run:
         self._finish(name, iteration)
 
     def _demonstrations(self) -> list[Demonstration]:
+        if not self.args.demonstrations:
+            return []
         return self.task.demonstrations(self.args.demonstrations, self.args.random_actions, self.seed("demonstrations"))
 
     def _sft(self, name: str) -> None:
@@ -300,11 +312,11 @@ class _Run:
         finally:
             envs.close()
         key = f"{iteration:03d}-9-evaluate"
+        self.policy.name = name
         turns = [turn for episode in played for turn in episode]
         steps = [step for episode in played for step in range(len(episode))]
         if not self.experience.has(key):  # a killed process may have written them, and got no further
             self.experience.write(key, self._rows("evaluate", iteration, turns, steps))
-        self.policy.name = name
         save_folder(args.run_dir / "policies" / name, self.policy.save)
         figures = summarise(self.task, played)
         keys = [_rollout_key(iteration, u, s) for u in range(args.updates) for s in range(args.steps)] if iteration else []
@@ -313,7 +325,7 @@ class _Run:
             policy=name,
             iteration=iteration,
             reward=figures["return"],
-            trained_on=len(rewards) if iteration else args.demonstrations,
+            trained_on=len(rewards) if iteration else len(self._demonstrations()),
             grow_reward=float(np.mean(rewards)) if rewards else None,
             executed=(self.points[-1].executed if self.points else 0) + len(rewards),
             metric=figures,
@@ -333,8 +345,9 @@ class _Run:
         split = self.args.train_split if phase == "rollout" else self.args.eval_split
         return [
             Row(
-                phase=phase, iteration=iteration, step=step, split=split, sample_id=str(turn.episode), draw=0,
-                policy=self.policy.name, seed=self.args.seed, query=turn.view.text, reply=turn.completion.text, program=None,
+                phase=phase, iteration=iteration, step=step, split=split, sample_id=turn.sample_id, draw=0,
+                policy=self.policy.name, seed=self.args.seed, query=turn.view.text, reply=turn.completion.text,
+                program=self.task.program(turn.completion.text),
                 outcome=turn.outcome, reward=turn.reward, token_ids=turn.completion.token_ids,
                 log_probs=turn.completion.log_probs,
             )

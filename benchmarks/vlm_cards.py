@@ -9,10 +9,10 @@ misreads pictures. From there PPO goes on with nothing but the rewards of the ga
     action only   replies are the action alone
     lambda 0 .. 1 replies read the picture, reason and act; PPO weighs lambda * log p(thoughts) + log p(action)
 
-Success is the share of 200 held-out episodes whose return is above 0, of most probable replies. Beside it: whether what replies
-read in the picture is there, and how many different thoughts there are, which falls when thoughts collapse; and the mean reward
-per step of rollouts, which are drawn at temperature 1. A killed benchmark goes on where it was. Draws a figure, prints a table
-and ends with one line of JSON.
+Success is the share of 200 episodes, with seeds of their own, whose return is above 0, of most probable replies. Beside it:
+whether what replies read in the picture is there, and how many different thoughts there are, which falls when thoughts collapse;
+and the mean reward per step of rollouts, which are drawn at temperature 1. A killed benchmark goes on where it was. Draws a
+figure, prints a table and ends with one line of JSON.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from vispro_agents.policies.language_model import quiet
-from vispro_agents.policies.vision_language import ValueHead, VisionLanguagePolicy, processor_class
+from vispro_agents.policies.processors import processor_class
+from vispro_agents.policies.vision_language import ValueHead, VisionLanguagePolicy
 from vispro_agents.vision_model import lay_out
 
 IMAGE_SIZE, PATCH_SIZE = 96, 16
@@ -62,7 +63,7 @@ def create_tiny_vision_language(
     longest = max(len(tokenizer(text)["input_ids"]) for text in texts)
     return VisionLanguagePolicy(
         model.eval(), processor, name="tiny", value_head=ValueHead(hidden_size, seed), max_new_tokens=longest * 5 // 4 + 1,
-        batch_size=128,
+        batch_size=128, short=True,
     )  # fmt: skip
 
 

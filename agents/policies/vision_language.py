@@ -11,7 +11,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,10 +29,12 @@ from vispro_agents.policies.base import Completion, Sampling
 from vispro_agents.policies.forward import base_model, parameters_of
 from vispro_agents.policies.generation import check_sampling, draw, uniforms_of
 from vispro_agents.policies.language_model import end_ids, quiet
+from vispro_agents.policies.processors import read_processor
 from vispro_agents.policies.replies import ReplyCodec
-from vispro_agents.policies.transformers import PretrainedArgs, add_adapters, read_model, refuse_adapter, telling
+from vispro_agents.policies.transformers import Dtype, PretrainedArgs, add_adapters, read_model, refuse_adapter
 
 _SETTINGS = "vision_language_policy.json"
+_SAVED: dict[str, type] = {"chat": bool, "max_new_tokens": int, "batch_size": int, "short": bool}
 _VALUE_HEAD = "value_head.safetensors"
 _KEPT_BYTES = 1 << 28
 _WIDEST = 1024  # of the value head
@@ -127,6 +129,7 @@ class VisionLanguagePolicy:
         chat: Whether a text is a user's turn in the processor's chat template, and the reply the assistant's.
         max_new_tokens: Where replies are cut.
         batch_size: Rows per forward pass when drawing. What is drawn depends on it by rounding only.
+        short: Whether it is told a few words only, having learned the task from demonstrations.
 
     Raises:
         UsageError: If `chat` is asked for and there is no chat template.
@@ -134,7 +137,7 @@ class VisionLanguagePolicy:
 
     def __init__(
         self, model: Any, processor: Any, *, name: str, value_head: ValueHead | None = None, chat: bool = False,
-        max_new_tokens: int = 256, batch_size: int = 32,
+        max_new_tokens: int = 256, batch_size: int = 32, short: bool = False,
     ) -> None:  # fmt: skip
         if chat and not processor.chat_template:
             raise UsageError(f"The processor of {name} has no chat template. Use --chat no, or an instruction-tuned model.")
@@ -144,6 +147,7 @@ class VisionLanguagePolicy:
         self.chat = chat
         self.max_new_tokens = max_new_tokens
         self.batch_size = batch_size
+        self.short = short
         self.replies = ReplyCodec(processor.tokenizer, self._chat_text if chat else None)
         width = base_model(model).config.get_text_config().hidden_size
         self.value_head = (value_head or ValueHead(width)).to(model.device)
@@ -152,6 +156,12 @@ class VisionLanguagePolicy:
         places = {getattr(config, name, None) for name in ("image_token_id", "image_token_index", "video_token_id")}
         self._unwritten = sorted(token for token in places if token is not None)
         self._encoded: OrderedDict[tuple[str, tuple[int, ...], bytes], Encoded] = OrderedDict()
+
+    def to(self, device: torch.device) -> VisionLanguagePolicy:
+        """Move it to a device; returns itself."""
+        self.model.to(device)
+        self.value_head.to(device)
+        return self
 
     @property
     def num_parameters(self) -> int:
@@ -251,7 +261,7 @@ class VisionLanguagePolicy:
             self.model.save_pretrained(folder, **({"save_embedding_layers": False} if adapter else {}))
             self.processor.save_pretrained(folder)
         save_file({name: value.contiguous() for name, value in self.value_head.state_dict().items()}, folder / _VALUE_HEAD)
-        settings = {"chat": self.chat, "max_new_tokens": self.max_new_tokens, "batch_size": self.batch_size}
+        settings = {name: getattr(self, name) for name in _SAVED}
         (folder / _SETTINGS).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
@@ -268,17 +278,17 @@ class VisionLanguagePolicy:
         args = args or VisionLanguageArgs()
         try:
             settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
-            if [type(settings[key]) for key in ("chat", "max_new_tokens", "batch_size")] != [bool, int, int]:
+            if [type(settings[key]) for key in _SAVED] != list(_SAVED.values()):
                 raise TypeError(f"settings {settings}")
             weights = load_file(folder / _VALUE_HEAD)
+            dtype = _dtype_of(args, has_adapters=(folder / "adapter_config.json").is_file())
             with quiet():
-                model = read_model(str(folder), device=args.device, dtype=args.dtype, quantize=args.quantize, sees=True)
+                model = read_model(str(folder), device=args.device, dtype=dtype, quantize=args.quantize, sees=True)
                 processor = read_processor(str(folder), base_model(model).config.model_type)
             head = ValueHead(base_model(model).config.get_text_config().hidden_size)
             head.load_state_dict(weights)
             return cls(
-                model, processor, name=folder.name, value_head=head, chat=settings["chat"],
-                max_new_tokens=settings["max_new_tokens"], batch_size=settings["batch_size"],
+                model, processor, name=folder.name, value_head=head, **{name: settings[name] for name in _SAVED}
             )  # fmt: skip
         except FileNotFoundError as error:
             missing = Path(error.filename).name if error.filename else _VALUE_HEAD
@@ -386,10 +396,14 @@ def load_vision_language(args: PretrainedArgs, seed: int = 0) -> VisionLanguageP
         UsageError: If there is no such model, it does not read pictures, or the machine lacks what it needs.
     """
     if (Path(args.model) / _SETTINGS).is_file():
+        refuse_settings("A saved policy", args, "device", "dtype", "quantize")
         return VisionLanguagePolicy.load(Path(args.model), args)
+    if args.quantize != "none" and not args.lora_rank:
+        raise UsageError("Weights of 4 bits cannot be trained. Set --lora-rank above 0, or --quantize none.")
     refuse_adapter(args.model)
+    dtype = _dtype_of(args, has_adapters=args.lora_rank > 0)
     with quiet():
-        model = read_model(args.model, device=args.device, dtype=args.dtype, quantize=args.quantize, sees=True)
+        model = read_model(args.model, device=args.device, dtype=dtype, quantize=args.quantize, sees=True)
         processor = read_processor(args.model, model.config.model_type)
         if args.lora_rank:
             model = add_adapters(model, args, seed)
@@ -401,26 +415,22 @@ def load_vision_language(args: PretrainedArgs, seed: int = 0) -> VisionLanguageP
     )  # fmt: skip
 
 
-def read_processor(source: str, model_type: str) -> Any:
-    """Read the processor of a model by hub id or folder, for pictures and text.
-
-    Its part for videos is left out, which would ask for torchvision.
-
-    Raises:
-        UsageError: If there is none.
-    """
-    with telling("processor", source):
-        processor = processor_class(model_type).from_pretrained(source)
-    for key in ("is_local", "local_files_only", "model_specific_special_tokens"):  # how it was read would be saved with it
-        processor.tokenizer.init_kwargs.pop(key, None)
-    return processor
+def refuse_settings(kind: str, args: PretrainedArgs, *kept: str) -> None:
+    """Raise a `UsageError` if settings are given that a model has of its own, all but those."""
+    own = type(args)(model=args.model, **{name: getattr(args, name) for name in kept})
+    ignored = [field.name.replace("_", "-") for field in fields(args) if getattr(args, field.name) != getattr(own, field.name)]
+    if ignored:
+        raise UsageError(f"{kind} has settings of its own: leave out --{', --'.join(ignored)}, or name a model of the hub.")
 
 
-def processor_class(model_type: str) -> Any:
-    """The class of a model type's processor, without its part for videos."""
-    import transformers
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
+def is_told_briefly(source: str) -> bool:
+    """Whether a model, as `--model` names it, knows its task from demonstrations: the tiny one, and what was made of it."""
+    try:
+        return source == "tiny" or json.loads((Path(source) / _SETTINGS).read_text(encoding="utf-8"))["short"] is True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # no saved policy, or one that loading it will say is damaged
 
-    whole = getattr(transformers, PROCESSOR_MAPPING_NAMES[model_type])
-    kept = [name for name in whole.get_attributes() if "video" not in name]
-    return type(whole.__name__, (whole,), {"get_attributes": classmethod(lambda cls: kept)})
+
+def _dtype_of(args: PretrainedArgs, has_adapters: bool) -> Dtype:
+    """The number format of a model's weights: those that are trained themselves are float32, small steps need it."""
+    return args.dtype if has_adapters or args.dtype != "auto" else "float32"

@@ -19,6 +19,7 @@ from vispro_agents.policies.base import Completion
 from vispro_agents.policies.vision_language import View
 from vispro_agents.text_tasks import CardsTask, ProgramTask, TextTask, open_task
 from vispro_gym.datasets.errors import DatasetError
+from vispro_gym.programs.extract import extract_program
 from vispro_gym.registration import CARDS
 from vispro_gym.wrappers import TextAction, parse_action
 
@@ -113,6 +114,9 @@ def test_the_expert_of_programs_is_right(small_gqa: Path, thoughts: bool, short:
     assert rewards.tolist() == [1.0] * 6
     assert terminations.all()
     assert [task.outcome(infos["final_info"], i) for i in range(6)] == ["correct"] * 6
+    assert [task.sample_id(infos["final_info"], i, 7) for i in range(6)] == list(infos["final_info"]["sample_id"])
+    assert [extract_program(reply) for reply in replies] == [task.program(reply) for reply in replies]
+    assert task.program("I do not know.") is None
     assert task.readings(envs) == [{}] * 6
     envs.close()
     for view, reply in zip(views, replies, strict=True):
@@ -161,6 +165,14 @@ def test_several_pictures_stand_side_by_side() -> None:
         ),
         ("Steps: find cup.\nreturn 'yes'", "return 'yes'"),
         ("Steps: find cup.\n\n    x = 1\n    return x\n", "x = 1\n    return x\n"),
+        (
+            'Steps.\nx = image.find("lamp")\ny = len(x)\nx = image.find("lamp")\nreturn x',
+            'x = image.find("lamp")\ny = len(x)\nx = image.find("lamp")\nreturn x',
+        ),
+        (
+            "  ```python\n  def execute_command(image):\n      return 1\n  ```\nSo I call def execute_command(image): and return it.",
+            "def execute_command(image):\n      return 1\n  ```\nSo I call def execute_command(image): and return it.",
+        ),
         ("I do not know.", "I do not know."),
         ("", ""),
     ],
@@ -225,7 +237,7 @@ def test_acting_side_by_side_is_acting_in_each(env_id: str) -> None:
             assert same(turn.view, task.view(observation))
             observation, reward, terminated, truncated, info = env.step(reply)
             assert turn.completion.text == reply
-            assert (turn.reward, turn.ended, turn.episode) == (reward, terminated or truncated, i)
+            assert (turn.reward, turn.ended, turn.sample_id) == (reward, terminated or truncated, str(i))
             assert turn.outcome == ("legal" if info["is_legal"] else "illegal")
             assert turn.is_read_right == (None if env_id == BLACKJACK else False), reading
             assert same(turn.last_view, task.view(observation) if truncated and not terminated else None)

@@ -109,6 +109,8 @@ def test_ppo_of_a_model_by_path(
     for point in curve["points"]:
         mine = [row for row in evaluated if row.iteration == point["iteration"]]
         assert point["reward"] == pytest.approx(sum(row.reward for row in mine) / 2)
+        assert {row.policy for row in mine} == {point["policy"]}
+        assert {row.sample_id for row in mine} == {"0", "1"}
         assert point["metric"]["steps"] == len(mine) / 2
         assert point["metric"]["legal"] == pytest.approx(np.mean([row.outcome == "legal" for row in mine]))
 
@@ -267,6 +269,9 @@ def test_the_same_run_again_is_the_same_and_more_iterations_go_on(tmp_path: Path
     assert contents(first.run_dir) == contents(second.run_dir)
     assert len(train(replace(second, iterations=1))) == 2
     assert contents(first.run_dir) == contents(second.run_dir)
+    saved = VisionLanguageArgs(model=str(first.run_dir / "policies" / "ppo-2"))
+    train(replace(second, run_dir=tmp_path / "from", model=saved, demonstrations=0, iterations=0, seed=1))
+    assert {row.query for row in rows(tmp_path / "from", "evaluate")} == {row.query for row in rows(first.run_dir, "evaluate")}
     train(replace(second, run_dir=tmp_path / "third", iterations=0, seed=1))
     assert differing(weights(first.run_dir, "sft"), weights(tmp_path / "third", "sft"))
     for change, named in (
@@ -291,6 +296,7 @@ def test_the_same_run_again_is_the_same_and_more_iterations_go_on(tmp_path: Path
         ({"max_grad_norm": 0.0}, "--max-grad-norm 0.0"), ({"random_actions": 1.5}, "--random-actions 1.5"),
         ({"random_actions": -0.1}, "--random-actions -0.1"), ({"model": VisionLanguageArgs(max_new_tokens=0)}, "--max-new-tokens 0"),
         ({"model": VisionLanguageArgs(sampling_batch_size=0)}, "--sampling-batch-size 0"),
+        ({"model": VisionLanguageArgs(lora_rank=8, device="cpu")}, "The tiny model has settings of its own: leave out --lora-rank, or"),
         ({"model": VisionLanguageArgs(model="/no/such")}, "no such folder"), ({"env": "Cards-Nope-v0"}, "Cards-Nope-v0"),
         ({"log_with": ("abacus",)}, "abacus"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 
 from vispro_gym.envs.cards import BlackjackEnv, EZPointsEnv, NumberLineEnv, Points24Env
+from vispro_gym.envs.cards.formula import FormulaError, evaluate
 from vispro_gym.envs.cards.points import PointsEnv
-from vispro_gym.envs.cards.solutions import is_solvable
+from vispro_gym.envs.cards.solutions import completion, is_solvable, solutions
 
 
 def said(env: Any, *keywords: str) -> list[tuple[float, bool, bool]]:
@@ -244,12 +246,113 @@ def test_the_expert_goes_on_with_what_was_begun() -> None:
     env = hand("6H 6S")
     said(env, "6", "9", "7", "8")
     assert env.keywords[env.expert_action()] == "=", "there is none"
-    assert "No formula that begins so can equal 12" in env.expert_reply() and "no solution" in env.expert_reply(short=True)
+    assert "No formula that begins so, and fits in, can equal 12, so" in env.expert_reply() and "no solution" in env.expert_reply(
+        short=True
+    )
     env = hand("AH AS AD AC")
     assert env.keywords[env.expert_action()] == "="
     env = hand("3H 3S 8D 8C")
     said(env, *"8/(")
     assert env.keywords[env.expert_action()] == "3"
+
+
+@pytest.mark.parametrize(
+    ("cards", "begun", "end"),
+    [
+        ("4H 6S AD AC", "( 4 * 6", ") + 1 - 1"),
+        ("4H 6S AD AC", "( 4", "+ 1 - 1 ) * 6"),
+        ("4H 6S AD AC", "( ( 4 * 6 * 1 * 1", ") )"),
+        ("4H 6S AD AC", "( 4 ) * 6 * 1 * 1", ""),
+        ("3H 3S 8D 8C", "8 / ( ( 3 ) - (", "8 ) / 3 )"),
+        ("3H 3S 8D 8C", "8 / ( 3 - 3", None),
+        ("8H 3S 8D 8C", "( 3 / ( 8 - 8 )", None),
+        ("4H 6S AD AC", "( ) 4", None),
+        ("4H 6S AD AC", "( 4 ) )", None),
+        ("4H 6S AD AC", "( 4 + )", None),
+        ("AH AS AD AC", "(", None),
+    ],
+)
+def test_parentheses_that_could_be_left_out_lose_nothing(cards: str, begun: str, end: str | None) -> None:
+    env = hand(cards)
+    assert said(env, *begun.split()) == [GOES_ON] * len(begun.split())
+    assert follow(env) == [*(end or "").split(), "="]
+    assert said(env, *follow(env))[-1] == (WRONG if end is None else RIGHT)
+
+
+def follow(env: PointsEnv) -> list[str]:
+    """The keywords by which the expert comes to the end, where the environment is left as it is."""
+    twin = copy.deepcopy(env)
+    keywords = []
+    while not twin.has_ended:
+        keywords.append(twin.keywords[twin.expert_action()])
+        said(twin, keywords[-1])
+    return keywords
+
+
+def test_blanks_take_the_room_of_parentheses() -> None:
+    for blanks, last in [(9, RIGHT), (10, WRONG)]:
+        env = hand("4H 6S AD AC")
+        said(env, *["9"] * blanks, *"((4*6")
+        assert said(env, *follow(env))[-1] == last
+    numbers, begun = (1, 1, 4, 6), ("(", "(", "4", "*", "6")
+    assert completion(begun, numbers, "+-*/", 24, 11) == (*begun, *"))+1-1")
+    assert completion(begun, numbers, "+-*/", 24, 10) is None
+
+
+def can_be_completed(tokens: list[str], left: list[str], room: int) -> bool:
+    """Tries all tokens; parentheses are opened only where two numbers are left that they could enclose."""
+    if not left:
+        for closing in range(room + 1):
+            try:
+                return evaluate([*tokens, *[")"] * closing]) == 24
+            except FormulaError:
+                continue
+        return False
+    if room <= 0:
+        return False
+    if not tokens or tokens[-1] in "+-*/(":
+        following = [*left, *(["("] if len(left) == 2 and "(" not in tokens[-1:] else [])]
+    else:
+        following = [*"+-*/", *([")"] if tokens.count("(") > tokens.count(")") else [])]
+    for token in following:
+        rest = [number for i, number in enumerate(left) if i != left.index(token)] if token in left else left
+        if can_be_completed([*tokens, token], rest, room - 1):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_expert_of_24_is_optimal_in_every_state(seed: int) -> None:
+    env = Points24Env(solvable=True)
+    env._picture = lambda: np.zeros(1, np.uint8)  # type: ignore[method-assign]  # nobody looks
+    env.reset(seed=seed)
+    rng = np.random.default_rng(seed)
+    found: Counter[bool] = Counter()
+    for _ in range(25):
+        env.reset()
+        formulas = solutions(tuple(sorted(env.numbers)), "+-*/", 24)
+        formula = formulas[int(rng.integers(len(formulas)))]
+        left, most = [str(number) for number in env.numbers], int(rng.integers(3))
+        tokens: list[str] = []
+        for token in formula:
+            blank = next(str(number) for number in range(1, 11) if str(number) not in left)
+            blanks = [blank] * int(rng.integers(4)) if rng.random() < 0.15 else []
+            opened = ["("] * int(rng.integers(3)) if token.isdigit() and rng.random() < 0.5 else []
+            changed = "+-*/"[int(rng.integers(4))] if token in "+-*/" and rng.random() < 0.15 else token
+            closed = [")"] if token.isdigit() and opened and rng.random() < 0.5 else []
+            said(env, *blanks, *opened, changed, *closed)
+            tokens += [*opened, changed, *closed]
+            if token.isdigit():
+                left.remove(token)
+            if len(left) <= most:
+                break
+        if env.has_ended:
+            continue
+        expected = can_be_completed(tokens, left, 20 - len(env._formula))
+        moves = said(env, *follow(env))
+        assert sum(reward for reward, *_ in moves) == (10.0 if expected else -1.0), (env.numbers, tokens, left)
+        found[expected] += 1
+    assert min(found[True], found[False]) > 1
 
 
 # --- blackjack ---

@@ -23,6 +23,7 @@ from vispro_agents.policies import vision_language
 from vispro_agents.policies.base import Completion, Sampling
 from vispro_agents.policies.forward import base_model
 from vispro_agents.policies.tiny_vision_language import create_tiny_vision_language
+from vispro_agents.policies.transformers import read_model
 from vispro_agents.policies.vision_language import View, VisionLanguageArgs, VisionLanguagePolicy, load_vision_language
 
 SETTINGS, VALUE_HEAD = "vision_language_policy.json", "value_head.safetensors"
@@ -45,6 +46,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
 def load(folder: Path, **changes: Any) -> VisionLanguagePolicy:
     args: dict[str, Any] = {"lora_rank": 2, "max_new_tokens": 10, "sampling_batch_size": 2}
     return load_vision_language(VisionLanguageArgs(model=str(folder), **args | changes))
+
+
+def load_saved(folder: Path) -> VisionLanguagePolicy:
+    return load_vision_language(VisionLanguageArgs(model=str(folder)))
 
 
 def stir(policy: VisionLanguagePolicy) -> VisionLanguagePolicy:
@@ -292,7 +297,7 @@ def test_saved_and_loaded_it_is_the_same(folders: Folders, tmp_path: Path, kind:
     assert (tmp_path / "saved" / "adapter_config.json").exists() == ("lora_rank" not in changes)
     loaded = VisionLanguagePolicy.load(tmp_path / "saved")
     assert loaded.name == "saved"
-    for each in (loaded, load(tmp_path / "saved")):
+    for each in (loaded, load_saved(tmp_path / "saved")):
         assert (each.chat, each.max_new_tokens, each.batch_size) == (policy.chat, 10, 2)
         assert each.complete(VIEWS, WARM, 3) == drawn
         assert judged(each, VIEWS, [()] * 5).values.tolist() == values.tolist()
@@ -301,6 +306,30 @@ def test_saved_and_loaded_it_is_the_same(folders: Folders, tmp_path: Path, kind:
     for path in (tmp_path / "saved").iterdir():
         if path.suffix == ".safetensors" or path.name == SETTINGS:
             assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(("asked", "rank", "read"), [("auto", 0, "float32"), ("auto", 2, "auto"), ("bfloat16", 0, "bfloat16")])
+def test_weights_that_are_trained_themselves_are_float32(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: Any, rank: int, read: str
+) -> None:
+    formats = []
+
+    def reading(*args: Any, dtype: Any, **options: Any) -> Any:
+        formats.append(dtype)
+        return read_model(*args, dtype=dtype, **options)
+
+    monkeypatch.setattr(vision_language, "read_model", reading)  # what "auto" means depends on the machine
+    load(folders("llava"), lora_rank=rank, dtype=asked).save(tmp_path / "saved")
+    VisionLanguagePolicy.load(tmp_path / "saved", VisionLanguageArgs(dtype=asked))
+    assert formats == [read, read], "as at the beginning, so when it is resumed"
+
+
+def test_settings_that_would_change_nothing_are_refused(folders: Folders, tmp_path: Path) -> None:
+    load(folders("llava")).save(tmp_path / "saved")
+    assert complaint(lambda: load(tmp_path / "saved")).startswith(
+        "A saved policy has settings of its own: leave out --lora-rank, --max-new-tokens, --sampling-batch-size"
+    )
+    assert "Weights of 4 bits cannot be trained" in complaint(lambda: load(folders("llava"), lora_rank=0, quantize="4bit"))
 
 
 def test_fresh_adapters_change_nothing_and_come_from_the_seed(folders: Folders) -> None:
@@ -369,8 +398,9 @@ def test_damaged_policies_are_told(folders: Folders, tmp_path: Path) -> None:
     assert f"holds no vision-language policy: {SETTINGS} is missing" in complaint(lambda: VisionLanguagePolicy.load(adapter))
     wrong: list[tuple[str, str | None, str]] = [
         (SETTINGS, "{", "JSONDecodeError"), (SETTINGS, "[]", "damaged"), (SETTINGS, "{}", "'chat'"), (SETTINGS, "\udcff", "damaged"),
-        (SETTINGS, '{"chat": 1, "max_new_tokens": 9, "batch_size": 2}', "damaged"),
-        (SETTINGS, '{"chat": true, "max_new_tokens": "many", "batch_size": 2}', "many"),
+        (SETTINGS, '{"chat": 1, "max_new_tokens": 9, "batch_size": 2, "short": false}', "damaged"),
+        (SETTINGS, '{"chat": true, "max_new_tokens": "many", "batch_size": 2, "short": false}', "many"),
+        (SETTINGS, '{"chat": true, "max_new_tokens": 9, "batch_size": 2}', "'short'"),
         (VALUE_HEAD, None, f"{VALUE_HEAD} is missing"), (VALUE_HEAD, "abc", "damaged"),
         ("adapter_config.json", "{}", "adapter_config.json"), ("adapter_model.safetensors", "abc", "adapter"),
         ("processor_config.json", None, "processor"),
@@ -381,6 +411,6 @@ def test_damaged_policies_are_told(folders: Folders, tmp_path: Path) -> None:
         (folder / name).unlink()
         if text is not None:
             (folder / name).write_text(text, errors="surrogateescape")
-        assert named in complaint(lambda: load(folder))  # noqa: B023
+        assert named in complaint(lambda: load_saved(folder))  # noqa: B023
     save_file({"layers.0.weight": torch.zeros(3, 3)}, tmp_path / "saved" / VALUE_HEAD)
     assert "damaged" in complaint(lambda: VisionLanguagePolicy.load(tmp_path / "saved"))

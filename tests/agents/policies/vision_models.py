@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from tests.agents.policies.models import byte_level_tokenizer, sentencepiece_tokenizer
 from vispro_agents.policies.language_model import quiet
-from vispro_agents.policies.vision_language import processor_class
+from vispro_agents.policies.processors import processor_class
 
 SIDE, PATCH = 32, 8
 

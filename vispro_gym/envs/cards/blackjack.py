@@ -53,7 +53,9 @@ class BlackjackEnv(CardsEnv):
     ## Differences from gym-cards
     - gym-cards draws a card's value first and shows every ten as a jack, queen or king; here tens are shown as well. Values have
       the same probabilities.
-    - The dealer's cards are shown at the end, in the picture too. More than eight cards overlap.
+    - The dealer's cards are shown at the end, in the picture too. The player's cards overlap from nine on, the dealer's from
+      five on.
+    - gym-cards' `info` tells the dealer's hidden card from the start; here nothing does before the end.
     - The arguments `natural`, `sab` and `is_pixel` are not offered; the rules are those of their defaults.
     """
 

@@ -20,8 +20,8 @@ def evaluate(tokens: Sequence[str]) -> Fraction:
     """The exact value of a formula.
 
     Operators of equal precedence are taken from left to right, products and quotients before sums and differences. There are no
-    signs, and tokens next to each other are not joined: `["2", "4"]` is no number. Blanks are ignored. The time and memory that
-    this takes are proportional to the number of tokens.
+    signs, and tokens next to each other are not joined: `["2", "4"]` is no number. Blanks are ignored. The number of operations
+    on fractions is proportional to the number of tokens.
 
     Raises:
         FormulaError: If the tokens are no formula, or it divides by zero.

@@ -45,8 +45,12 @@ class NumberLineEnv(CardsEnv):
     - `max_position`: the largest number, at least 1.
 
     ## Differences from gym-cards
-    - gym-cards draws both numbers on their own and moves the target by one where they are equal, so that some pairs are more
-      likely than others.
+    - gym-cards draws both numbers on their own and makes a target that is equal (target + 1) modulo `max_position`: by default
+      4 and 4 become 4 and 0, 5 and 5 become 5 and 1, so that some pairs are more likely than others. With `max_position=1` 0 and
+      0 stay equal.
+    - Long lines are not cut off after 300 steps, but after 2 * `max_position` as well.
+    - All that is random comes from the environment's own generator, so that `reset(seed=)` decides it; gym-cards draws from
+      Python's module `random`.
     - gym-cards shows the numbers without a line.
     """
 

@@ -32,7 +32,7 @@ _BEFORE = {"Observation Space": "`Box(0, 255, (300, 300, 3), uint8)`: a drawn pi
 _AFTER = {
     "Episode End": """\
 A step after the end changes nothing and earns 0. The id is registered without `max_episode_steps`: gym-cards sets 300, which no
-episode reaches.""",
+episode reaches with the default arguments.""",
     "Information": """\
 - `is_success`: whether the episode is over and its return is positive.
 
@@ -40,9 +40,7 @@ Values keep their types from step to step; the same keys are there after `reset`
     "Arguments": """\
 - `render_mode`: "rgb_array" (the picture), "ansi" (the state as text), "human" (the picture in a window; needs pygame, which
   `pip install "vispro-gym[play]"` brings) or None.""",
-    "Differences from gym-cards": """\
-- All that is random comes from the environment's own generator, so that `reset(seed=)` decides it.
-- Pictures are drawn afresh, in larger type. `info` has other keys.""",
+    "Differences from gym-cards": "- Pictures are drawn afresh, in larger type. `info` has other keys.",
     "Source": """\
 The rules are those of gym-cards, the environments of Zhai et al., "Fine-tuning large vision-language models as decision-making
 agents via reinforcement learning" (NeurIPS 2024, https://arxiv.org/abs/2405.10292), https://github.com/RL4VLM/RL4VLM.""",

@@ -14,7 +14,7 @@ from vispro_gym.envs.cards.deck import Card, draw_card, draw_suit, name_cards, r
 from vispro_gym.envs.cards.drawing import hand_and_formula
 from vispro_gym.envs.cards.formula import BLANK, FormulaError, evaluate
 from vispro_gym.envs.cards.page import documented
-from vispro_gym.envs.cards.solutions import Tokens, is_solvable, solutions, solvable_share
+from vispro_gym.envs.cards.solutions import Tokens, completion, is_solvable, solutions, solvable_share
 
 _NUMBERS = tuple(str(number) for number in range(1, 11))
 _COUNTS = {2: "two", 4: "four"}
@@ -81,17 +81,18 @@ class PointsEnv(CardsEnv):
             return False
 
     def _solution(self) -> Tokens | None:
-        """The shortest solution that begins with the formula and still fits in; None if there is none."""
+        """A formula that is right, begins with this one and fits in: the shortest of `solutions`, else the shortest of all.
+
+        None if there is none.
+        """
         begun = tuple(token for token in self._formula if token != BLANK)
         room = self.max_tokens - len(self._formula) + len(begun)
-        return next(
-            (
-                tokens
-                for tokens in solutions(tuple(sorted(self.numbers)), self.operators, self.target)
-                if len(tokens) <= room and tokens[: len(begun)] == begun
-            ),
-            None,
-        )
+        numbers = tuple(sorted(self.numbers))
+        for tokens in solutions(numbers, self.operators, self.target):
+            if len(tokens) <= room and tokens[: len(begun)] == begun:
+                return tokens
+        # Parentheses that could be left out come only from those that are open already.
+        return completion(begun, numbers, self.operators, self.target, room) if "(" in begun else None
 
     def _expert(self) -> str:
         solution = self._solution()
@@ -101,7 +102,8 @@ class PointsEnv(CardsEnv):
     def _reasoning(self, keyword: str, short: bool) -> str:
         solution = self._solution()
         if solution is None:
-            return "no solution" if short else f"No formula that begins so can equal {self.target}, so it is ended with =."
+            reason = f"No formula that begins so, and fits in, can equal {self.target}, so it is ended with =."
+            return "no solution" if short else reason
         equation = f"{' '.join(solution)} = {self.target}"
         if short:
             return equation
@@ -142,7 +144,7 @@ class EZPointsEnv(PointsEnv):
     ## Description
     Two cards are on the table. Every hand has a solution, a sum or a product, so that the optimal policy earns 10.0 in every
     episode. `expert_action` goes on with a formula that equals 12, the shortest one first; where the formula cannot become one
-    any more, it is "=".
+    any more, for lack of room as well, it is "=".
 
     ## Action Space
     `Discrete(13)`, the keywords "1", "2", ..., "10", "+", "*" and "=". The number of a card that is not used yet, or an operator,
@@ -172,6 +174,9 @@ class EZPointsEnv(PointsEnv):
     ## Differences from gym-cards
     - Formulas are read by a grammar, not by Python: numbers and operators take turns. "1" and "2" next to each other are no 12,
       "*" and "*" no power, a sign before a number is none.
+    - gym-cards' argument `target_points` is not offered.
+    - All that is random comes from the environment's own generator, so that `reset(seed=)` decides it; gym-cards draws from
+      Python's module `random`.
     - Cards are named by rank and suit, "10H", where gym-cards says "HT".
     """
 
@@ -196,10 +201,10 @@ class Points24Env(PointsEnv):
 
     ## Description
     The game of 24. Not every hand has a solution, and some have one only with fractions: 8 / (3 - 8 / 3). The optimal policy
-    earns 10.0 where there is one and -1.0 where there is none; `optimal_value()` is the mean over all hands. `expert_action` goes
-    on with a formula that equals 24, the shortest one first, without parentheses that could be left out; where the formula
-    cannot become such a one any more, it is "=". That is optimal from the empty formula on, and whenever no parentheses
-    have been opened that could be left out.
+    earns 10.0 where there is one and -1.0 where there is none; `optimal_value()` is the mean over all hands. `expert_action` is
+    optimal in every state: it goes on with a formula that equals 24, the shortest one first, without parentheses that could be
+    left out where the formula can still become such a one. Where it cannot equal 24 any more, for lack of room as well, it is
+    "=".
 
     ## Action Space
     `Discrete(17)`, the keywords "1", "2", ..., "10", "+", "-", "*", "/", "(", ")" and "=". The number of a card that is not used
@@ -234,6 +239,8 @@ class Points24Env(PointsEnv):
     - Values are fractions, compared exactly, where gym-cards computes in floating point: 8 / (3 - 8 / 3) is 24 here.
     - `solvable` is new; without it hands are drawn as in gym-cards, whose arguments `treat_face_cards_as_10` and `target_points`
       are not offered.
+    - All that is random comes from the environment's own generator, so that `reset(seed=)` decides it; gym-cards draws from
+      Python's module `random`.
     - Cards are named by rank and suit, "10H", where gym-cards says "HT".
     """
 

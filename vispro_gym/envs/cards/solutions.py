@@ -1,7 +1,8 @@
-"""All formulas of a hand that equal a target, as sequences of tokens."""
+"""Formulas of a hand that equal a target, as sequences of tokens: all of them, and the shortest that begins in a given way."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
@@ -18,6 +19,16 @@ _Form = tuple[Tokens, int]
 """A formula, and what its last operation is."""
 
 _Forms = frozenset[_Form]
+
+_Frame = tuple[Fraction, Fraction, bool]
+"""What has been read since a parenthesis was opened: a sum, a term, and whether the next operand divides the term. Where an
+operator is wanted, the term is complete."""
+
+_State = tuple[tuple[_Frame, ...], tuple[int, ...], bool]
+"""What matters of the beginning of a formula: a frame for itself and one for each open parenthesis, the numbers that are left,
+and whether an operand is wanted."""
+
+_EMPTY: _Frame = (Fraction(0), Fraction(1), False)
 
 
 @lru_cache(maxsize=1024)
@@ -47,6 +58,96 @@ def solutions(numbers: tuple[int, ...], operators: str, target: int) -> tuple[To
 def is_solvable(numbers: tuple[int, ...], operators: str, target: int) -> bool:
     """Whether there is any such formula, see `solutions`."""
     return next(_meetings(tuple(sorted(numbers)), operators, Fraction(target)), None) is not None
+
+
+@lru_cache(maxsize=4096)
+def completion(begun: Tokens, numbers: tuple[int, ...], operators: str, target: int, room: int) -> Tokens | None:
+    """The shortest formula that begins so, uses every number once and equals the target.
+
+    Unlike those of `solutions` it may have parentheses that could be left out, but only where they have been opened already.
+
+    Args:
+        begun: The first tokens of the formula.
+        numbers: The numbers, sorted.
+        operators: Some of "+-*/".
+        target: What the formula equals; not 0.
+        room: The most tokens that the formula may have.
+
+    Returns:
+        None if there is none. Of several of a length the first, where ")" comes before operators and numbers before "(".
+    """
+    state: _State | None = (_EMPTY,), numbers, True
+    for token in begun:
+        state = state and _after(state, token)
+    if state is None or not is_solvable(numbers, operators, target):
+        return None
+    queue, seen = deque([(begun, state)]), {state}
+    while queue:
+        tokens, (frames, left, wants_operand) = queue.popleft()
+        if len(tokens) + len(frames) - 1 + 2 * len(left) - wants_operand > room or (wants_operand and not left):
+            continue
+        if len(frames) == 1 and not left and sum(frames[0][:2]) == target:
+            return tokens
+        following = [")", *(operators if left else ())]
+        if wants_operand:
+            following = [str(number) for number in dict.fromkeys(left)]
+            # Of as many parentheses in a row as there are numbers, two would enclose the same, or one a single number.
+            if next((i for i, frame in enumerate(reversed(frames[1:])) if frame != _EMPTY), len(frames) - 1) < len(left) - 1:
+                following.append("(")
+        for token in following:
+            state = _after((frames, left, wants_operand), token)
+            if state is not None and not _is_lost(state, target):
+                known = len(seen)
+                seen.add(state)
+                if len(seen) > known:  # hashing fractions is slow, so it is done only once
+                    queue.append(((*tokens, token), state))
+    return None
+
+
+def _after(state: _State, token: str) -> _State | None:
+    """What a token makes of a state; None where it cannot stand, no such number is left, or it makes a division by zero."""
+    frames, left, wants_operand = state
+    total, term, _ = frames[-1]
+    if wants_operand:
+        if token == "(":
+            return (*frames, _EMPTY), left, True
+        if not token.isdigit() or int(token) not in left:
+            return None
+        i = left.index(int(token))
+        return _with_operand(frames, Fraction(left[i]), left[:i] + left[i + 1 :])
+    if token == ")":
+        return _with_operand(frames[:-1], total + term, left) if len(frames) > 1 else None
+    if token in ("*", "/"):
+        return (*frames[:-1], (total, term, token == "/")), left, True
+    if token in ("+", "-"):
+        return (*frames[:-1], (total + term, Fraction(1 if token == "+" else -1), False)), left, True
+    return None
+
+
+def _is_lost(state: _State, target: int) -> bool:
+    """Whether a state of whose value nothing is open any more, but for closing the parentheses, misses the target."""
+    frames, left, wants_operand = state
+    if len(left) == 1 and wants_operand:
+        operand = Fraction(left[0])
+    elif not left and not wants_operand:
+        *below, (total, term, _) = frames
+        frames, operand = tuple(below), total + term
+    else:
+        return False
+    for frame in reversed(frames):
+        if frame is not _EMPTY:
+            total, term, divides = frame
+            value = combine("/" if divides else "*", term, operand)
+            if value is None:
+                return True
+            operand = total + value
+    return operand != target
+
+
+def _with_operand(frames: tuple[_Frame, ...], operand: Fraction, left: tuple[int, ...]) -> _State | None:
+    total, term, divides = frames[-1]
+    value = combine("/" if divides else "*", term, operand)
+    return None if value is None else ((*frames[:-1], (total, value, False)), left, False)
 
 
 @lru_cache(maxsize=8)
