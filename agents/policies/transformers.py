@@ -47,7 +47,7 @@ class PretrainedArgs:
     quantize: Quantize = "none"
     """How the weights below the adapters are kept: none, or 4bit (NF4; needs bitsandbytes and a GPU)."""
     dtype: Dtype = "auto"
-    """Number format of the weights. auto: bfloat16 on a GPU, else float32."""
+    """Number format of the weights. auto: bfloat16 on a GPU, else float32, as always for weights that are trained themselves."""
     device: str = "auto"
     """Where the model runs: auto (a GPU if there is one), cpu, cuda, or cuda:1."""
     max_new_tokens: int = MAX_NEW_TOKENS
