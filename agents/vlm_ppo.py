@@ -166,6 +166,7 @@ class _Run:
             train_split=args.train_split, eval_split=args.eval_split,
         )  # fmt: skip
         self.policy = self._begin()
+        self.taught = 0  # demonstrations, of which there may be fewer than were asked for
 
     def _begin(self) -> VisionLanguagePolicy:
         args = self.args
@@ -193,14 +194,13 @@ class _Run:
         self._finish(name, iteration)
 
     def _demonstrations(self) -> list[Demonstration]:
-        if not self.args.demonstrations:
-            return []
         return self.task.demonstrations(self.args.demonstrations, self.args.random_actions, self.seed("demonstrations"))
 
     def _sft(self, name: str) -> None:
         """Imitate the expert: the mean loss of the tokens of its replies."""
         args, policy = self.args, self.policy
         shown = self._demonstrations()
+        self.taught = len(shown)
         how = OptimizerArgs(optimizer=args.sft_optimizer)
         optimizers = make_optimizers(policy.model, policy.weights, how, args.sft_learning_rate)
         first = self._restore(name, optimizers)
@@ -325,7 +325,7 @@ class _Run:
             policy=name,
             iteration=iteration,
             reward=figures["return"],
-            trained_on=len(rewards) if iteration else len(self._demonstrations()),
+            trained_on=len(rewards) if iteration else self.taught,
             grow_reward=float(np.mean(rewards)) if rewards else None,
             executed=(self.points[-1].executed if self.points else 0) + len(rewards),
             metric=figures,

@@ -85,7 +85,7 @@ class Args:
     episodes: int = 200
     """Episodes of a measurement."""
     scale: float = 1.0
-    """Factor for the steps of SFT and the size of rollouts."""
+    """Factor for the demonstrations and steps of SFT and the size of rollouts."""
     work: Path = Path("runs/vlm_cards")
     """Folder for runs; what is there already is not done again."""
     processes: int = 2
@@ -102,7 +102,7 @@ def sft_of(game: str, arm: str, seed: int, args: Args) -> Training:
     thoughts = ARMS[arm] is not None
     return Training(
         run_dir=args.work / f"seed-{seed}" / f"{game}-sft-{'thoughts' if thoughts else 'action'}", env=f"Cards-{game}-v0",
-        seed=seed, thoughts=thoughts, prompt="short", demonstrations=setting.demonstrations,
+        seed=seed, thoughts=thoughts, prompt="short", demonstrations=max(100, round(args.scale * setting.demonstrations)),
         sft_steps=max(2, round(args.scale * setting.sft_steps)), iterations=0, eval_episodes=args.episodes, log_with=(),
         learning_rate=4e-5, temperature=1.0, envs=64, steps=8, updates=6,
     )  # fmt: skip
@@ -111,11 +111,11 @@ def sft_of(game: str, arm: str, seed: int, args: Args) -> Training:
 def ppo_of(game: str, arm: str, seed: int, args: Args) -> Training:
     """The run of an arm."""
     sft = sft_of(game, arm, seed, args)
-    steps = max(2, round(args.scale * sft.steps))
+    envs = max(1, round(args.scale * sft.envs))
     return replace(
         sft, run_dir=sft.run_dir.with_name(f"{game}-{arm.replace(' ', '-')}"), demonstrations=0,
         model=VisionLanguageArgs(model=str(sft.run_dir / "policies" / "sft")),
-        iterations=1 if args.quick else GAMES[game].iterations, steps=steps, ppo=PPOArgs(thought_weight=ARMS[arm] or 0.0),
+        iterations=1 if args.quick else GAMES[game].iterations, envs=envs, ppo=PPOArgs(thought_weight=ARMS[arm] or 0.0),
     )  # fmt: skip
 
 

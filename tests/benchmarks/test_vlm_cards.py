@@ -24,7 +24,7 @@ def test_a_small_run_prints_its_results_and_is_resumed(tmp_path: Path) -> None:
     assert set(told["arms"]) == {"EZPoints"} and set(told["arms"]["EZPoints"]) == {"action only", "lambda 0.5"}
     for arm, (run,) in told["arms"]["EZPoints"].items():
         assert len(run["curve"]) == 2
-        assert run["steps"] == 6 * 64 * 2
+        assert run["steps"] == 6 * 6 * 8
         assert ("read_right" in run["curve"][0]) == (arm != "action only")
         assert "rollout_reward" in run["curve"][1]
         for point in run["curve"]:  # the same episodes, counted twice
